@@ -1,0 +1,64 @@
+"""What a caller changed in a pattern, and how it joins what others wrote in the meantime."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import inspect as sa_inspect
+from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.orm.attributes import set_committed_value
+
+from error_patterns.fields import CheckedList
+from error_patterns.models import ErrorPattern
+
+FIXED_FIELDS = frozenset({"pattern_id", "created_at", "fingerprint"})
+"""What an update never writes."""
+
+
+def apply(pattern: ErrorPattern, stored: ErrorPattern) -> None:
+    """Write to `stored` what the caller set or changed in `pattern`, and nothing else.
+
+    For a pattern that came from the database this is a three-way merge, so that what a concurrent `record_failure`
+    wrote stays: counts add up, the later `last_seen` wins, lists keep what each side added and lose what each removed.
+    A pattern that the caller made has no such base: each field that was set is written as it is.
+    """
+    state = sa_inspect(pattern)
+    if not state.has_identity:
+        for name in pattern.model_fields_set - FIXED_FIELDS:
+            setattr(stored, name, getattr(pattern, name))
+        return
+    for name in type(pattern).model_fields.keys() - FIXED_FIELDS:
+        history = state.attrs[name].history
+        if history.has_changes():
+            wanted = getattr(pattern, name)
+            base = history.deleted[0] if history.deleted else wanted
+            setattr(stored, name, _merged(base, wanted, getattr(stored, name)))
+
+
+def _merged(base: object, wanted: object, current: object) -> object:
+    if isinstance(base, CheckedList) and isinstance(wanted, CheckedList) and isinstance(current, CheckedList):
+        return _merged_lists(base.loaded, wanted, current)
+    if isinstance(base, int) and isinstance(wanted, int) and isinstance(current, int):
+        return max(0, current + wanted - base)
+    if isinstance(base, datetime) and isinstance(wanted, datetime) and isinstance(current, datetime):
+        return wanted if current == base else max(wanted, current)
+    return wanted
+
+
+def _merged_lists(base: Sequence[str], wanted: Sequence[str], current: Sequence[str]) -> list[str]:
+    kept = [item for item in wanted if item in current or item not in base]
+    return kept + [item for item in current if item not in base and item not in wanted]
+
+
+def adopt(pattern: ErrorPattern, stored: ErrorPattern) -> ErrorPattern:
+    """Make the caller's own object show what is stored now, so that its next update starts from there."""
+    if pattern is stored:
+        return pattern
+    if not sa_inspect(pattern).has_identity:
+        make_transient_to_detached(pattern)
+    for name in type(pattern).model_fields:
+        value = getattr(stored, name)
+        if isinstance(value, CheckedList):
+            value = CheckedList(value)
+            value.belongs_to(pattern, name)
+        set_committed_value(pattern, name, value)
+    return pattern

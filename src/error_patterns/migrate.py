@@ -1,0 +1,165 @@
+"""Migrations from code: upgrade, current and check without alembic.ini and without the source repository."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.autogenerate.api import AutogenContext
+from alembic.config import Config
+from alembic.runtime.environment import NameFilterParentNames, NameFilterType
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import JSON, URL, Connection, Engine, MetaData
+from sqlmodel import AutoString, UTCDateTime
+
+from error_patterns.database import create_engine, translated_errors
+from error_patterns.errors import SchemaOutOfDateError, SchemaTooNewError
+from error_patterns.keyword_index import keyword_index
+from error_patterns.models import ErrorPattern
+
+VERSION_TABLE = "error_patterns_alembic_version"
+"""Not Alembic's default: the database may have migrations of the caller's own."""
+
+_ADVISORY_LOCK = 5_728_401_963_174  # a number that no other program is likely to lock
+
+
+def upgrade(database: str | URL | Engine) -> None:
+    """Bring the schema of a database to the newest revision; make it if there is none.
+
+    Any number of processes may call this at once: one migrates under a lock, the others wait and find it done.
+
+    Args:
+        database: A SQLAlchemy URL, or an engine, which stays open.
+
+    Raises:
+        SchemaTooNewError: A newer version of the package migrated the database; nothing was changed.
+        DatabaseUnavailableError: The database cannot be used; the message says why.
+    """
+    with _engine(database) as engine:
+        if _checked_revision(engine) != head():
+            with exclusive(engine) as connection:
+                command.upgrade(_config(connection), "head")
+
+
+def current(database: str | URL | Engine) -> str | None:
+    """The revision of the schema in a database, None if it has none. DatabaseUnavailableError as in `upgrade`."""
+    with _engine(database) as engine, engine.connect() as connection:
+        return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+
+
+def head() -> str:
+    """The revision that this version of the package needs."""
+    revision = _scripts().get_current_head()
+    if revision is None:
+        raise FileNotFoundError(f"no migrations in {_migrations()}: the installation of error_patterns is broken")
+    return revision
+
+
+def require_head(database: str | URL | Engine) -> None:
+    """Refuse a database whose schema is not the one that this version of the package needs.
+
+    Raises:
+        SchemaOutOfDateError: Migrations are missing; the message has the command that runs them.
+        SchemaTooNewError: A newer version of the package migrated the database.
+        DatabaseUnavailableError: The database cannot be used; the message says why.
+    """
+    with _engine(database) as engine:
+        found = _checked_revision(engine)
+        if found != head():
+            raise SchemaOutOfDateError(found, head())
+
+
+def check(database: str | URL | Engine) -> list[str]:
+    """How the tables in a database differ from the declared ones, a line each; none if they are the same.
+
+    Tables that are not of this package do not count. CHECK constraints are not compared.
+
+    Raises:
+        SchemaOutOfDateError, SchemaTooNewError, DatabaseUnavailableError: As in `require_head`.
+    """
+    with _engine(database) as engine:
+        require_head(engine)
+        with engine.connect() as connection:
+            context = MigrationContext.configure(
+                connection, opts={"version_table": VERSION_TABLE, "include_name": is_ours, "compare_type": True}
+            )
+            return [str(difference) for difference in compare_metadata(context, declared_metadata())]
+
+
+def declared_metadata() -> MetaData:
+    """The tables of this package alone: `SQLModel.metadata` may hold the caller's as well."""
+    metadata = MetaData()
+    for table in (ErrorPattern.metadata.tables["error_patterns"], keyword_index):
+        table.to_metadata(metadata)
+    return metadata
+
+
+def is_ours(name: str | None, kind: NameFilterType, parents: NameFilterParentNames) -> bool:
+    """Alembic's `include_name`: whether a thing found in the database belongs to this package."""
+    return kind != "table" or name in declared_metadata().tables
+
+
+def render_type(kind: str, item: object, context: AutogenContext) -> str | Literal[False]:
+    """Alembic's `render_item`: migrations name the types of SQLAlchemy, which stay what they are."""
+    if kind == "type" and isinstance(item, UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, AutoString):
+        return f"sa.{item.impl_instance!r}"
+    if kind == "type" and isinstance(item, JSON):
+        return "sa.JSON().with_variant(postgresql.JSONB(), 'postgresql')"
+    return False
+
+
+@contextmanager
+def exclusive(engine: Engine) -> Generator[Connection]:
+    """A connection in a transaction in which nobody else migrates: committed on success, rolled back on an error."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            # WAL is a property of the file. It cannot be set inside a transaction, and read-only files keep theirs.
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+        yield connection
+        connection.commit()
+
+
+@contextmanager
+def _engine(database: str | URL | Engine) -> Generator[Engine]:
+    if isinstance(database, Engine):
+        with translated_errors(database):
+            yield database
+        return
+    engine = create_engine(database)
+    try:
+        with translated_errors(engine):
+            yield engine
+    finally:
+        engine.dispose()
+
+
+def _checked_revision(engine: Engine) -> str | None:
+    found = current(engine)
+    if found is not None and found not in {script.revision for script in _scripts().walk_revisions()}:
+        raise SchemaTooNewError(found, head())
+    return found
+
+
+def _migrations() -> Path:
+    """Beside this file in a wheel; at the root of the repository in an editable installation."""
+    shipped = Path(__file__).parent / "migrations"
+    return shipped if shipped.is_dir() else Path(__file__).parents[2] / "migrations"
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())

@@ -1,0 +1,235 @@
+"""Every operation once, on a plain `sqlalchemy.orm.Session`. They flush; they never commit, roll back or close."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import case, collate, func, insert, select
+from sqlalchemy import delete as delete_from
+from sqlalchemy import inspect as sa_inspect
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
+from sqlmodel import col
+
+from error_patterns import changes, failures, keyword_index, matching
+from error_patterns.errors import PatternAlreadyExistsError, PatternNotFoundError
+from error_patterns.fields import MAX_CHECKS, MAX_KEYWORDS, known_id
+from error_patterns.models import ErrorPattern
+from error_patterns.results import KeywordCount, PatternMatch, PatternStatistics
+
+_BATCH = 1_000
+_MAX_BOUND = 2**63 - 1  # of LIMIT and OFFSET in both databases
+
+
+def create(session: Session, pattern: ErrorPattern) -> ErrorPattern:
+    """Store a new pattern."""
+    stored = pattern if sa_inspect(pattern).transient else pattern.model_copy()
+    stored.fingerprint = None
+    if session.identity_key(ErrorPattern, stored.pattern_id) in session.identity_map:
+        raise PatternAlreadyExistsError(stored.pattern_id)
+    session.add(stored)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        if _is_taken_id(error):
+            raise PatternAlreadyExistsError(pattern.pattern_id) from error
+        raise
+    return stored
+
+
+def create_many(session: Session, patterns: Iterable[ErrorPattern]) -> int:
+    """Store new patterns, a batch at a time."""
+    created = 0
+    for batch in _batches(patterns):
+        _refuse_taken_ids(session, [pattern.pattern_id for pattern in batch])
+        session.execute(insert(ErrorPattern), [_row(pattern) for pattern in batch])
+        keyword_index.write(session, batch)
+        created += len(batch)
+    return created
+
+
+def get(session: Session, pattern_id: str) -> ErrorPattern | None:
+    """The pattern with this id."""
+    known = known_id(pattern_id)
+    return None if known is None else session.get(ErrorPattern, known)
+
+
+def update(session: Session, pattern: ErrorPattern) -> ErrorPattern:
+    """Write what the caller set or changed; the stored pattern."""
+    try:
+        if pattern in session:
+            session.flush()
+            return pattern
+        stored = session.get(ErrorPattern, pattern.pattern_id, populate_existing=True, with_for_update=True)
+        if stored is None:
+            raise PatternNotFoundError(pattern.pattern_id)
+        changes.apply(pattern, stored)
+        session.flush()
+    except StaleDataError as error:
+        raise PatternNotFoundError(pattern.pattern_id) from error
+    return stored
+
+
+def delete(session: Session, pattern_id: str) -> bool:
+    """Remove a pattern and its keywords."""
+    known = known_id(pattern_id)
+    if known is None:
+        return False
+    keyword_index.erase(session, known)
+    statement = delete_from(ErrorPattern).where(col(ErrorPattern.pattern_id) == known)
+    return bool(session.scalars(statement.returning(col(ErrorPattern.pattern_id))).all())
+
+
+def list_all(session: Session, *, limit: int | None = None, offset: int = 0) -> list[ErrorPattern]:
+    """All patterns, newest `last_seen` first, ties by id."""
+    newest_first = select(ErrorPattern).order_by(col(ErrorPattern.last_seen).desc(), col(ErrorPattern.pattern_id))
+    page = newest_first.offset(_checked_bound("offset", offset))
+    return list(session.scalars(page if limit is None else page.limit(_checked_bound("limit", limit))))
+
+
+def match_context(session: Session, context: str, *, limit: int | None = 10) -> list[ErrorPattern]:
+    """The patterns that the context resembles, best first."""
+    return [match.pattern for match in rank_context(session, context, limit=limit)]
+
+
+def rank_context(
+    session: Session, context: str, *, limit: int | None = 10, min_score: float = 0.0
+) -> list[PatternMatch]:
+    """The patterns that the context resembles, best first, with score and reason."""
+    if limit is not None:
+        _checked_bound("limit", limit)
+    return matching.rank(session, context, limit=limit, min_score=min_score)
+
+
+def count(session: Session) -> int:
+    """The number of patterns."""
+    return session.scalar(select(func.count()).select_from(ErrorPattern)) or 0
+
+
+def statistics(session: Session, *, top: int = 10) -> PatternStatistics:
+    """What the memory holds."""
+    top = _checked_bound("top", top)
+    totals = session.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(col(ErrorPattern.frequency)), 0),
+            func.min(col(ErrorPattern.created_at)),
+            func.max(col(ErrorPattern.last_seen)),
+        ).select_from(ErrorPattern)
+    ).one()
+    most_frequent_first = select(ErrorPattern).order_by(
+        col(ErrorPattern.frequency).desc(), col(ErrorPattern.last_seen).desc(), col(ErrorPattern.pattern_id)
+    )
+    return PatternStatistics(
+        total_patterns=totals[0],
+        total_occurrences=int(totals[1]),
+        first_created=totals[2],
+        last_seen=totals[3],
+        most_frequent=tuple(session.scalars(most_frequent_first.limit(top))),
+        top_keywords=_top_keywords(session, top),
+    )
+
+
+def record_failure(
+    session: Session,
+    failure: str | BaseException,
+    *,
+    keywords: Sequence[str] | None = None,
+    preventive_checks: Sequence[str] = (),
+) -> ErrorPattern:
+    """Count a failure under its fingerprint, or make it a new pattern."""
+    text = failures.text_of(failure)
+    new = ErrorPattern(
+        pattern=failures.headline(text),
+        keywords=failures.keywords_of(text) if keywords is None else list(keywords),
+        historical_failures=[text],
+        preventive_checks=list(preventive_checks),
+        fingerprint=failures.fingerprint(text),
+    )
+    stored = _upsert(session, new)
+    if stored.pattern_id == new.pattern_id:
+        keyword_index.write(session, [stored])
+        return stored
+    stored.historical_failures.append(text)
+    stored.preventive_checks = _joined(stored.preventive_checks, new.preventive_checks, MAX_CHECKS)
+    if keywords is not None:
+        stored.keywords = _joined(stored.keywords, new.keywords, MAX_KEYWORDS)
+    session.flush()
+    return stored
+
+
+def _upsert(session: Session, new: ErrorPattern) -> ErrorPattern:
+    """Insert the pattern, or count it where its fingerprint is known: one statement, which also locks the row."""
+    last_seen = col(ErrorPattern.last_seen)
+    statement = (
+        _insert(session)
+        .values(_row(new))
+        .on_conflict_do_update(
+            index_elements=[col(ErrorPattern.fingerprint)],
+            set_={
+                "frequency": col(ErrorPattern.frequency) + 1,
+                "last_seen": case((last_seen < new.last_seen, new.last_seen), else_=last_seen),
+            },
+        )
+        .returning(ErrorPattern)
+    )
+    return session.scalars(statement, execution_options={"populate_existing": True}).one()
+
+
+def _insert(session: Session) -> postgresql.Insert | sqlite.Insert:
+    """The INSERT of the database that knows ON CONFLICT."""
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(ErrorPattern)
+    return sqlite.insert(ErrorPattern)
+
+
+def _row(pattern: ErrorPattern) -> dict[str, object]:
+    return {name: getattr(pattern, name) for name in type(pattern).model_fields}
+
+
+def _batches(patterns: Iterable[ErrorPattern]) -> Iterator[list[ErrorPattern]]:
+    iterator = iter(patterns)
+    while batch := list(itertools.islice(iterator, _BATCH)):
+        yield batch
+
+
+def _refuse_taken_ids(session: Session, pattern_ids: list[str]) -> None:
+    """Raise for an id that stands twice in the list, or that is stored."""
+    seen: set[str] = set()
+    for pattern_id in pattern_ids:
+        if pattern_id in seen:
+            raise PatternAlreadyExistsError(pattern_id)
+        seen.add(pattern_id)
+    is_asked = col(ErrorPattern.pattern_id).in_(matching.listed(session, pattern_ids))
+    taken = session.scalar(select(col(ErrorPattern.pattern_id)).where(is_asked).limit(1))
+    if taken is not None:
+        raise PatternAlreadyExistsError(taken)
+
+
+def _is_taken_id(error: IntegrityError) -> bool:
+    """Whether the primary key was violated; PostgreSQL names the constraint, SQLite the column."""
+    reason = str(error.orig)
+    return "pk_error_patterns" in reason or "error_patterns.pattern_id" in reason
+
+
+def _joined(old: Sequence[str], new: Sequence[str], most: int) -> list[str]:
+    """The old items and those of the new ones that are not among them, as far as there is room."""
+    return list(dict.fromkeys([*old, *new]))[:most]
+
+
+def _checked_bound(name: str, value: int) -> int:
+    if not 0 <= value <= _MAX_BOUND:
+        raise ValueError(f"{name}: must be from 0 to {_MAX_BOUND}, got {value}")
+    return value
+
+
+def _top_keywords(session: Session, top: int) -> tuple[KeywordCount, ...]:
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    expand = func.jsonb_array_elements_text if is_postgresql else func.json_each
+    keyword = expand(col(ErrorPattern.keywords)).table_valued("value", joins_implicitly=True).c.value
+    patterns = func.count()
+    in_code_points = collate(keyword, "C" if is_postgresql else "BINARY")
+    counted = select(keyword, patterns).select_from(ErrorPattern).group_by(keyword)
+    rows = session.execute(counted.order_by(patterns.desc(), in_code_points).limit(top))
+    return tuple(KeywordCount(keyword, patterns) for keyword, patterns in rows)

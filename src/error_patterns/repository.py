@@ -1,0 +1,228 @@
+"""`ErrorPatternRepository`: every operation in a transaction of its own. The operations are in `operations`."""
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
+
+from sqlalchemy import URL
+from sqlalchemy.orm import Session, sessionmaker
+
+from error_patterns import changes, operations
+from error_patterns.database import SavepointPerCall, SessionFactory, SessionPerCall, UnitOfWork, create_engine
+from error_patterns.models import ErrorPattern
+from error_patterns.results import PatternMatch, PatternStatistics
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class ErrorPatternRepository:
+    """The durable memory of error patterns in a database.
+
+    Each call is one transaction on one session from the factory: committed on success, rolled back on an error, closed
+    in any case. Patterns that come back stand on their own: read them, change them, hand them to `update`. Nothing is
+    kept between calls, so what another process writes shows in the next one. Threads may share a repository.
+
+    Every call raises `DatabaseUnavailableError` when the database cannot be used, and `DatabaseRejectedError` when it
+    refuses what it is asked; the error of the driver is the `__cause__`.
+
+    Example:
+        >>> with ErrorPatternRepository.open("sqlite:///errors.db") as repository:
+        ...     pattern = repository.record_failure("ConnectionRefusedError: [Errno 111] Connection refused")
+        ...     [match.pattern.pattern for match in repository.rank_context("connection refused by the broker")]
+        ['ConnectionRefusedError: [Errno 111] Connection refused']
+    """
+
+    def __init__(self, session_factory: SessionFactory) -> None:
+        """Work on sessions from the factory, such as `sessionmaker(engine)`; the schema must be there already.
+
+        Args:
+            session_factory: Any callable without arguments that returns a new `sqlalchemy.orm.Session`.
+        """
+        self._unit_of_work: UnitOfWork = SessionPerCall(session_factory)
+        self._dispose: Callable[[], None] | None = None
+
+    @classmethod
+    def open(cls, url: str | URL, *, migrate: bool = True) -> Self:
+        """Open a database by its URL, with an engine of its own; close it with `close()` or a `with` statement.
+
+        Args:
+            url: A SQLAlchemy URL, such as `sqlite:///errors.db`, or `sqlite://` for one in memory.
+            migrate: Make the schema, or bring it to the newest revision; False refuses an out-of-date one instead.
+
+        Raises:
+            SchemaOutOfDateError: `migrate` is False and migrations are missing.
+            SchemaTooNewError: A newer version of the package migrated the database.
+            DatabaseUnavailableError: The database cannot be used; the message says why.
+        """
+        from error_patterns import migrate as migrations  # noqa: PLC0415 - loads Alembic, for this call alone
+
+        engine = create_engine(url)
+        try:
+            (migrations.upgrade if migrate else migrations.require_head)(engine)
+        except BaseException:
+            engine.dispose()
+            raise
+        repository = cls(sessionmaker(engine))
+        repository._dispose = engine.dispose
+        return repository
+
+    @classmethod
+    def in_session(cls, session: Session) -> Self:
+        """A repository inside the caller's session and transaction: a unit of work with the caller's own tables.
+
+        It flushes, each call in a savepoint, and never commits, rolls back or closes the session. Patterns that come
+        back belong to the session.
+
+        Example:
+            >>> from sqlalchemy.orm import Session
+            >>> with Session(engine) as session, session.begin():
+            ...     session.add(order)
+            ...     ErrorPatternRepository.in_session(session).record_failure("OutOfStock: 0 left")
+        """
+        return cls._of(SavepointPerCall(session, detaches=False))
+
+    @classmethod
+    def _of(cls, unit_of_work: UnitOfWork) -> Self:
+        repository = cls.__new__(cls)
+        repository._unit_of_work = unit_of_work
+        repository._dispose = None
+        return repository
+
+    @contextmanager
+    def transaction(self) -> Generator[Self]:
+        """A repository whose calls share one transaction: all of them are committed at the end, or none.
+
+        A call that fails inside undoes itself alone, so its error may be caught and the rest go on.
+
+        Example:
+            >>> with repository.transaction() as together:
+            ...     together.delete(old.pattern_id)
+            ...     together.create(ErrorPattern(pattern="Port in use", keywords=["EADDRINUSE"]))
+        """
+        with self._unit_of_work.begin(writes=True) as session:
+            yield self._of(SavepointPerCall(session, detaches=self._unit_of_work.detaches))
+
+    def close(self) -> None:
+        """Close the connections that `open` made; a repository over a session factory has none of its own."""
+        if self._dispose is not None:
+            self._dispose()
+
+    def __enter__(self) -> Self:
+        """The repository itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def create(self, pattern: ErrorPattern) -> ErrorPattern:
+        """Store a new pattern. Its `fingerprint` is left out: that is for `record_failure` alone.
+
+        Raises:
+            PatternAlreadyExistsError: A pattern with this id is stored.
+        """
+        return self._write(operations.create, pattern)
+
+    def create_many(self, patterns: Iterable[ErrorPattern]) -> int:
+        """Store new patterns, all or none, from any iterable, in batches; how many they were.
+
+        Raises:
+            PatternAlreadyExistsError: An id is stored already or stands twice among the patterns.
+        """
+        return self._write(operations.create_many, patterns)
+
+    def get(self, pattern_id: str) -> ErrorPattern | None:
+        """The pattern with this id, in any spelling of it; None if there is none."""
+        return self._read(operations.get, pattern_id)
+
+    def update(self, pattern: ErrorPattern) -> ErrorPattern:
+        """Write what you set or changed in the pattern, and nothing else; the same object, as it is stored now.
+
+        What others wrote since you got the pattern stays: counts of both sides add up, the later `last_seen` wins, and
+        lists keep what each side added. `pattern_id`, `created_at` and `fingerprint` are never written. For a pattern
+        that you made yourself, every field that you set is written as it is.
+
+        Raises:
+            PatternNotFoundError: No pattern with this id is stored.
+        """
+        return changes.adopt(pattern, self._write(operations.update, pattern))
+
+    def delete(self, pattern_id: str) -> bool:
+        """Remove a pattern; False if there was none with this id."""
+        return self._write(operations.delete, pattern_id)
+
+    def list_all(self, *, limit: int | None = None, offset: int = 0) -> list[ErrorPattern]:
+        """All patterns, or a page of them: newest `last_seen` first, ties by id.
+
+        Raises:
+            ValueError: `limit` or `offset` is negative, or more than databases can count to.
+        """
+        return self._read(operations.list_all, limit=limit, offset=offset)
+
+    def match_context(self, context: str, *, limit: int | None = 10) -> list[ErrorPattern]:
+        """The patterns that the context resembles, best first; `rank_context` says how much, and why.
+
+        Raises:
+            ValueError: `limit` is negative.
+        """
+        return self._read(operations.match_context, context, limit=limit)
+
+    def rank_context(self, context: str, *, limit: int | None = 10, min_score: float = 0.0) -> list[PatternMatch]:
+        """The patterns of which a keyword, or the text, occurs in the context, best first.
+
+        Args:
+            context: Any text: a plan, a command, a log, a traceback.
+            limit: How many at most; None for all. With a limit, keywords that very many patterns share raise scores,
+                but are followed to the newest of those patterns only.
+            min_score: Leave out matches that score less; `RELEVANT_SCORE` keeps those worth an agent's attention.
+
+        Raises:
+            ValueError: `limit` is negative.
+        """
+        return self._read(operations.rank_context, context, limit=limit, min_score=min_score)
+
+    def count(self) -> int:
+        """The number of patterns."""
+        return self._read(operations.count)
+
+    def statistics(self, *, top: int = 10) -> PatternStatistics:
+        """What the memory holds, with the `top` most frequent patterns and most common keywords.
+
+        Raises:
+            ValueError: `top` is negative.
+        """
+        return self._read(operations.statistics, top=top)
+
+    def record_failure(
+        self,
+        failure: str | BaseException,
+        *,
+        keywords: Sequence[str] | None = None,
+        preventive_checks: Sequence[str] = (),
+    ) -> ErrorPattern:
+        """Count a failure: one more for its pattern if it was seen before, otherwise a new pattern.
+
+        Two failures are the same if they differ only in paths, numbers, times, addresses and the like. Secrets are
+        taken out before anything is stored. N processes that record one failure M times make its frequency N·M.
+
+        Args:
+            failure: The exception, or the text of a traceback or of a tool's error output.
+            keywords: What gives the failure away; None draws them from the text. Those of a known pattern are added to.
+            preventive_checks: What to do so that it does not come back; added to those of a known pattern.
+
+        Raises:
+            pydantic.ValidationError: The failure is empty, or a keyword or check breaks a rule of `ErrorPattern`.
+        """
+        return self._write(operations.record_failure, failure, keywords=keywords, preventive_checks=preventive_checks)
+
+    def _read(self, operation: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        with self._unit_of_work.begin(writes=False) as session:
+            return operation(session, *args, **kwargs)
+
+    def _write(self, operation: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
+        with self._unit_of_work.begin(writes=True) as session:
+            return operation(session, *args, **kwargs)

@@ -1,0 +1,180 @@
+"""Text as words: what counts as one, when two are the same, and where a phrase occurs. Pure and total.
+
+The rules of matching stand here once. Both a keyword and a context become a sequence of words:
+
+- NFKC and casefold: any case, any width of letter;
+- a word is a run of letters, digits and combining marks; white space, punctuation and `_` only separate;
+- a camel-case run counts whole and by its parts: `ImportError` is `importerror`, and `import` `error`;
+- a plain plural counts as its singular: `modules` is `module`;
+- in scripts written without spaces each character is a word, so that a phrase is a run of characters;
+- a phrase without any word (`%`, `>>>`, an emoji) matches as a run of those very characters.
+"""
+
+import functools
+import hashlib
+import re
+import unicodedata
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+# Han with its iteration marks, kana, Thai, Lao, Tibetan, Myanmar, Khmer.
+_UNSPACED = (
+    "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+    "\u3040-\u30ff\u31f0-\u31ff\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff"
+)
+# Words that end like a plural and are none, where the singular would be another word or the plural another stem.
+_NO_PLURALS = frozenset("alias always atlas bias canvas chaos does gas https lens news pandas series this".split())
+
+
+TERM_WORDS = 3
+"""How many words of a phrase its index term holds; what is left of a longer phrase is verified in the text."""
+
+
+def is_storable(text: str) -> bool:
+    """Whether the databases can hold the text: it has neither NUL nor a lone surrogate."""
+    return _UNSTORABLE.search(text) is None
+
+
+def storable(text: str) -> str:
+    """The text with U+FFFD in place of what the databases cannot hold."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def cut(text: str, limit: int) -> str:
+    """The text, or its beginning with a visible mark where it is longer than `limit` characters, mark included."""
+    if len(text) <= limit:
+        return text
+    mark = f" […cut, {len(text):,} characters in all]"
+    return text[: max(0, limit - len(mark))] + mark[:limit]
+
+
+@functools.cache
+def _runs() -> re.Pattern[str]:
+    """Runs that make words; `re` counts no combining mark as part of one, though Hindi and others need it."""
+    marks = [chr(code) for code in range(0x300, 0x20000) if unicodedata.category(chr(code))[0] == "M"]
+    spaced = f"(?![{_UNSPACED}])[^\\W_]"
+    return re.compile(f"(?P<unspaced>[{_UNSPACED}])|{spaced}(?:{spaced}|(?![{_UNSPACED}])[{''.join(marks)}])*")
+
+
+# The last capital of several begins the next part (HTTPServer); a digit stays with the letters before it (utf8).
+_CAMEL_SHAPE = re.compile("U+(?=Ul)|U?[ld]+|U+d*|[^Uld]+")
+_SYMBOLS = re.compile(r"(?:[^\w\s]|_)+")
+
+
+def _parts(run: str) -> list[str]:
+    """The parts of a camel-case run: `HTTPServerError` gives HTTP, Server, Error; other runs are one part."""
+    if run.islower() or run.isupper() or run[1:].islower() or run.isdigit():
+        return [run]
+    shape = "".join("U" if c.isupper() else "d" if c.isdigit() else "l" for c in run)
+    return [run[part.start() : part.end()] for part in _CAMEL_SHAPE.finditer(shape)]
+
+
+def singular(word: str) -> str:
+    """One stem for a word and its plain plural; the stem need not be a word (`cache`, `caches`: `cach`).
+
+    After the S stemmer of Harman (1991, "How effective is suffixing?"), with the final e of sibilants dropped
+    on both sides, as `caches` and `matches` cannot be told apart by their ending.
+    """
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) and word not in _NO_PLURALS:
+        word = f"{word[:-3]}y" if word.endswith("ies") and len(word) > 4 else word[:-1]
+    if word.endswith(("sse", "che", "she", "xe", "ze")) or (word.endswith("se") and len(word) > 4):
+        return word[:-1]
+    return word
+
+
+@functools.lru_cache(maxsize=65_536)
+def _word_forms(run: str) -> tuple[str, tuple[str, ...]]:
+    """A run as one word, and as the words of its parts."""
+    return singular(run.casefold()), tuple(singular(part.casefold()) for part in _parts(run))
+
+
+_Step = tuple[str, int]
+"""One word at a place in a text, and the place at which the next word stands."""
+
+
+class Words:
+    """A text as a lattice of words: at each place the words that begin there, whole and by parts.
+
+    Behind the words come its symbols, one a place, with an empty place wherever a run of them ends.
+    """
+
+    def __init__(self, text: str) -> None:
+        """Read the text; any text will do."""
+        text = unicodedata.normalize("NFKC", storable(text))
+        self._places: list[tuple[_Step, ...]] = []
+        for match in _runs().finditer(text):
+            self._add(*_word_forms(match.group()))
+        for run in _SYMBOLS.findall(text):
+            self._places.append(())
+            for symbol in run:
+                self._add(symbol, (symbol,))
+
+    def _add(self, whole: str, parts: tuple[str, ...]) -> None:
+        start = len(self._places)
+        for place, part in enumerate(parts, start + 1):
+            self._places.append(((part, place),))
+        if len(parts) > 1:
+            self._places[start] += ((whole, start + len(parts)),)
+
+    def terms(self) -> set[str]:
+        """The index term of every phrase that can begin anywhere in the text."""
+        phrases = [(word, after) for steps in self._places for word, after in steps]
+        terms = {phrase for phrase, _ in phrases}
+        for _ in range(TERM_WORDS - 1):
+            phrases = [
+                (f"{phrase} {word}", after)
+                for phrase, at in phrases
+                if at < len(self._places)
+                for word, after in self._places[at]
+            ]
+            terms.update(phrase for phrase, _ in phrases)
+        return {_bounded(term) for term in terms}
+
+    def contains(self, phrase: tuple[str, ...]) -> bool:
+        """Whether the words of the phrase stand one after the other somewhere in the text."""
+        return any(self._continues(place, phrase) for place in self._beginnings.get(phrase[0], ()))
+
+    @functools.cached_property
+    def _beginnings(self) -> dict[str, list[int]]:
+        beginnings: dict[str, list[int]] = {}
+        for place, steps in enumerate(self._places):
+            for word, _ in steps:
+                beginnings.setdefault(word, []).append(place)
+        return beginnings
+
+    def _continues(self, place: int, phrase: tuple[str, ...]) -> bool:
+        places = {place}
+        for wanted in phrase:
+            places = {
+                after for at in places if at < len(self._places) for word, after in self._places[at] if word == wanted
+            }
+        return bool(places)
+
+
+def phrases_of(text: str) -> tuple[tuple[str, ...], ...]:
+    """The sequences of words that stand for a keyword: with its camel-case runs by their parts, and whole.
+
+    One for most keywords, two for `ImportError`, none for white space. A text without words is its symbols.
+    """
+    normal = unicodedata.normalize("NFKC", storable(text))
+    forms = [_word_forms(match.group()) for match in _runs().finditer(normal)]
+    if not forms:
+        symbols = tuple("".join(_SYMBOLS.findall(normal)))
+        return (symbols,) if symbols else ()
+    parts = tuple(part for _, run_parts in forms for part in run_parts)
+    whole = tuple(whole for whole, _ in forms)
+    return (parts,) if parts == whole else (parts, whole)
+
+
+MAX_TERM_CHARACTERS = 120
+
+
+def term_of(phrase: tuple[str, ...]) -> str:
+    """The text under which the index keeps a phrase: its first words, as a digest where they are very long."""
+    return _bounded(" ".join(phrase[:TERM_WORDS]))
+
+
+def _bounded(term: str) -> str:
+    if len(term) <= MAX_TERM_CHARACTERS:
+        return term
+    return f"#{hashlib.blake2b(term.encode(), digest_size=16).hexdigest()}"
