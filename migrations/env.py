@@ -29,13 +29,18 @@ def database_url() -> str:
     return given or context.config.get_main_option("sqlalchemy.url", "sqlite:///error_patterns.db")
 
 
-if context.is_offline_mode():
-    raise SystemExit("error_patterns has no offline migrations: run alembic without --sql")
-
-if (given_connection := context.config.attributes.get("connection")) is not None:
-    run_migrations(given_connection)
-else:
+def main() -> None:
+    """Migrate on the connection that was handed over, or on one of our own, while nobody else migrates."""
+    if context.is_offline_mode():
+        raise SystemExit("error_patterns has no offline migrations: run alembic without --sql")
+    given_connection = context.config.attributes.get("connection")
+    if given_connection is not None:
+        run_migrations(given_connection)
+        return
     engine = create_engine(database_url())
     with migrate.exclusive(engine) as own_connection:
         run_migrations(own_connection)
     engine.dispose()
+
+
+main()

@@ -123,7 +123,7 @@ class CheckedList(MutableList[str]):
         """Hold the items; `loaded` are those that the list had when it came into its row (default: these)."""
         super().__init__(items)
         self._valid = tuple(self)
-        self.loaded = self._valid if loaded is None else loaded
+        self.loaded: tuple[str, ...] = self._valid if loaded is None else loaded
 
     @classmethod
     def coerce(cls, key: str, value: object) -> Self | None:

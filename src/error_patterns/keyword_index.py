@@ -32,7 +32,7 @@ from error_patterns.text import MAX_TERM_CHARACTERS, phrases_of, term_of
 PATTERN_TEXT = -1
 """The position of the pattern's own text; keywords stand at their positions in the list, from 0."""
 
-keyword_index = Table(
+keyword_index: Table = Table(
     "error_pattern_keywords",
     SQLModel.metadata,
     Column("term", String(MAX_TERM_CHARACTERS), nullable=False),

@@ -69,7 +69,8 @@ def _document_frequencies(session: Session, terms: Collection[str]) -> dict[str,
     some = select(literal(1)).where(keyword_index.c.term == value.c.value).limit(COMMON_TERM).correlate(value)
     counted = select(value.c.value, select(func.count()).select_from(some.subquery()).scalar_subquery().label("n"))
     rows = counted.subquery("counted")
-    return dict(session.execute(select(rows.c.value, rows.c.n).where(rows.c.n > 0)).tuples().all())
+    found = session.execute(select(rows.c.value, rows.c.n).where(rows.c.n > 0))
+    return {term: n for term, n in found}  # noqa: C416 - a Result has keys(), so dict() takes it for a mapping
 
 
 def _candidate_ids(session: Session, frequencies: dict[str, int], budget: int | None) -> set[str]:

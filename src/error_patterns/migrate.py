@@ -1,5 +1,6 @@
 """Migrations from code: upgrade, current and check without alembic.ini and without the source repository."""
 
+import functools
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,10 +53,7 @@ def current(database: str | URL | Engine) -> str | None:
 
 def head() -> str:
     """The revision that this version of the package needs."""
-    revision = _scripts().get_current_head()
-    if revision is None:
-        raise FileNotFoundError(f"no migrations in {_migrations()}: the installation of error_patterns is broken")
-    return revision
+    return _revisions()[0]
 
 
 def require_head(database: str | URL | Engine) -> None:
@@ -143,7 +141,7 @@ def _engine(database: str | URL | Engine) -> Generator[Engine]:
 
 def _checked_revision(engine: Engine) -> str | None:
     found = current(engine)
-    if found is not None and found not in {script.revision for script in _scripts().walk_revisions()}:
+    if found is not None and found not in _revisions():
         raise SchemaTooNewError(found, head())
     return found
 
@@ -161,5 +159,7 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
+@functools.cache
+def _revisions() -> tuple[str, ...]:
+    """Every revision that this version of the package knows, the newest first."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())

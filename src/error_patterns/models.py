@@ -1,7 +1,7 @@
 """`ErrorPattern`: the table, the validated schema and what API layers reuse, in one class."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from sqlalchemy import BigInteger, CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
 from sqlalchemy.orm.attributes import set_attribute
@@ -151,9 +151,9 @@ class ErrorPattern(ValidatedTable, table=True):
         1
     """
 
-    __tablename__ = "error_patterns"
+    __tablename__: ClassVar[str] = "error_patterns"
     # Every name is final (conv): a naming convention on SQLModel.metadata is the caller's to choose.
-    __table_args__ = (
+    __table_args__: ClassVar[tuple[SchemaItem, ...]] = (
         PrimaryKeyConstraint("pattern_id", name=conv("pk_error_patterns")),
         UniqueConstraint("fingerprint", name=conv("uq_error_patterns_fingerprint")),
         Index(conv("ix_error_patterns_last_seen"), "last_seen"),

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from error_patterns.models import ErrorPattern
 
 
-class PatternMatch(BaseModel):
+class PatternMatch(BaseModel, frozen=True):
     """A pattern that a context resembles, and why.
 
     Attributes:
@@ -17,8 +17,6 @@ class PatternMatch(BaseModel):
         matched_keywords: The keywords that are in the context, as the pattern has them; empty when only the
             pattern's own text is.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     pattern: ErrorPattern
     score: float
@@ -32,7 +30,7 @@ class KeywordCount(NamedTuple):
     patterns: int
 
 
-class PatternStatistics(BaseModel):
+class PatternStatistics(BaseModel, frozen=True):
     """What the memory holds.
 
     Attributes:
@@ -44,8 +42,6 @@ class PatternStatistics(BaseModel):
             then by id.
         top_keywords: The keywords that most patterns have, most first, ties in code point order.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     total_patterns: int
     total_occurrences: int

@@ -16,6 +16,11 @@ import re
 import unicodedata
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# Controls of C0 and C1, and the characters that reorder or hide text (Unicode TR 36 and 39).
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e0fff]"
+)
 
 # Han with its iteration marks, kana, Thai, Lao, Tibetan, Myanmar, Khmer.
 _UNSPACED = (
@@ -38,6 +43,16 @@ def is_storable(text: str) -> bool:
 def storable(text: str) -> str:
     """The text with U+FFFD in place of what the databases cannot hold."""
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def visible(text: str) -> str:
+    """The text without what a reader would not see or a terminal would obey; line feeds and tabs stay."""
+    return _UNSEEN.sub("\ufffd", storable(text).replace("\r\n", "\n"))
+
+
+def one_line(text: str) -> str:
+    """The visible text on one line, with single spaces."""
+    return " ".join(visible(text).split())
 
 
 def cut(text: str, limit: int) -> str:

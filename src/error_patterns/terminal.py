@@ -1,0 +1,71 @@
+"""What the command line reads and prints: plain lines, tables, JSON. Stored text never reaches a terminal as it is."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from error_patterns.models import ErrorPattern
+from error_patterns.text import cut, one_line
+
+_LONGEST_LINE = 100
+
+
+def given_text(text: str | None, file: Path | None) -> str:
+    """The text of the argument, of the file, or of standard input. OSError if the file cannot be read."""
+    if file is not None:
+        if text is not None:
+            raise typer.BadParameter("give a text or --file, not both")
+        return file.read_bytes().decode(errors="replace")
+    if text in (None, "-"):
+        return sys.stdin.buffer.read().decode(errors="replace")
+    return text or ""
+
+
+def short(text: str) -> str:
+    """The text on one line of moderate length."""
+    return cut(one_line(text), _LONGEST_LINE)
+
+
+def print_line(text: str) -> None:
+    """Print one line."""
+    typer.echo(text)
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table, whose last column wraps; without colours where standard output is not a terminal."""
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, no_wrap=heading != headings[-1], overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def print_json(value: object) -> None:
+    """Print JSON, ASCII alone."""
+    typer.echo(json.dumps(value, indent=2))
+
+
+def fields_of(pattern: ErrorPattern) -> dict[str, object]:
+    """The fields of a pattern as JSON has them, in their declared order."""
+    values = json_of(pattern)
+    return {name: values[name] for name in type(pattern).model_fields}
+
+
+def json_of(value: BaseModel) -> dict[str, object]:
+    """The fields of a value as JSON has them."""
+    return value.model_dump(mode="json")
+
+
+def fail(reason: str) -> NoReturn:
+    """Say in one line on standard error why, and exit with 1."""
+    typer.echo(f"error: {one_line(reason)}", err=True)
+    raise SystemExit(1)

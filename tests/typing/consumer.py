@@ -1,0 +1,51 @@
+"""What a caller writes, under `mypy --strict` and pyright: no cast, no ignore. Checked, never run."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import assert_type
+
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from error_patterns import (
+    RELEVANT_SCORE,
+    ErrorPattern,
+    ErrorPatternRepository,
+    PatternMatch,
+    PatternStatistics,
+    render_guidance,
+)
+
+
+def by_url(url: str) -> str:
+    with ErrorPatternRepository.open(url) as repository:
+        assert_type(repository, ErrorPatternRepository)
+        pattern = repository.create(ErrorPattern(pattern="Port in use", keywords=["EADDRINUSE"], frequency=0))
+        pattern.preventive_checks.append("Stop the old server first.")
+        assert_type(repository.update(pattern), ErrorPattern)
+        assert_type(pattern.keywords, list[str])
+        assert_type(pattern.last_seen, datetime)
+        assert_type(pattern.fingerprint, str | None)
+        assert_type(repository.get(pattern.pattern_id), ErrorPattern | None)
+        assert_type(repository.create_many(new_patterns()), int)
+        assert_type(repository.list_all(limit=3), list[ErrorPattern])
+        assert_type(repository.match_context("a plan"), list[ErrorPattern])
+        assert_type(repository.record_failure(ValueError("port")), ErrorPattern)
+        assert_type(repository.statistics(), PatternStatistics)
+        assert_type(repository.delete(pattern.pattern_id), bool)
+        matches = repository.rank_context("a plan", min_score=RELEVANT_SCORE)
+        assert_type(matches, list[PatternMatch])
+        return render_guidance(matches)
+
+
+def new_patterns() -> Iterator[ErrorPattern]:
+    yield ErrorPattern(pattern="Disk full")
+
+
+def by_session_factory(url: str) -> None:
+    engine = create_engine(url)
+    repository = ErrorPatternRepository(sessionmaker(engine))
+    with repository.transaction() as together:
+        assert_type(together, ErrorPatternRepository)
+    with Session(engine) as session:
+        assert_type(ErrorPatternRepository.in_session(session).count(), int)
