@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import Connection, event
 from sqlalchemy import inspect as sa_inspect
-from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.orm import Mapper, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
 from error_patterns.fields import CheckedList
@@ -29,14 +30,14 @@ def apply(pattern: ErrorPattern, stored: ErrorPattern) -> None:
     for name in type(pattern).model_fields.keys() - FIXED_FIELDS:
         history = state.attrs[name].history
         if history.has_changes():
-            wanted = getattr(pattern, name)
-            base = history.deleted[0] if history.deleted else wanted
-            setattr(stored, name, _merged(base, wanted, getattr(stored, name)))
+            base = history.deleted[0] if history.deleted else None
+            setattr(stored, name, _merged(base, getattr(pattern, name), getattr(stored, name)))
 
 
 def _merged(base: object, wanted: object, current: object) -> object:
-    if isinstance(base, CheckedList) and isinstance(wanted, CheckedList) and isinstance(current, CheckedList):
-        return _merged_lists(base.loaded, wanted, current)
+    """What both sides made of the base; what the caller wants where there is no base to compare with."""
+    if isinstance(wanted, CheckedList) and isinstance(current, CheckedList) and wanted.stored is not None:
+        return _merged_lists(wanted.stored, wanted, current)
     if isinstance(base, int) and isinstance(wanted, int) and isinstance(current, int):
         return max(0, current + wanted - base)
     if isinstance(base, datetime) and isinstance(wanted, datetime) and isinstance(current, datetime):
@@ -49,6 +50,14 @@ def _merged_lists(base: Sequence[str], wanted: Sequence[str], current: Sequence[
     return kept + [item for item in current if item not in base and item not in wanted]
 
 
+@event.listens_for(ErrorPattern, "after_insert")
+@event.listens_for(ErrorPattern, "after_update")
+def _note_what_is_stored(mapper: Mapper[ErrorPattern], connection: Connection, target: ErrorPattern) -> None:
+    for value in (target.keywords, target.historical_failures, target.preventive_checks):
+        if isinstance(value, CheckedList):
+            value.stored = tuple(value)
+
+
 def adopt(pattern: ErrorPattern, stored: ErrorPattern) -> ErrorPattern:
     """Make the caller's own object show what is stored now, so that its next update starts from there."""
     if pattern is stored:
@@ -58,7 +67,7 @@ def adopt(pattern: ErrorPattern, stored: ErrorPattern) -> ErrorPattern:
     for name in type(pattern).model_fields:
         value = getattr(stored, name)
         if isinstance(value, CheckedList):
-            value = CheckedList(value)
+            value = CheckedList(value, stored=tuple(value))
             value.belongs_to(pattern, name)
         set_committed_value(pattern, name, value)
     return pattern

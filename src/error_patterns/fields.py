@@ -119,18 +119,19 @@ class CheckedList(MutableList[str]):
     A change that breaks a rule of the field raises `pydantic.ValidationError` and leaves the list as it was.
     """
 
-    def __init__(self, items: Iterable[str] = (), loaded: tuple[str, ...] | None = None) -> None:
-        """Hold the items; `loaded` are those that the list had when it came into its row (default: these)."""
+    def __init__(self, items: Iterable[str] = (), stored: tuple[str, ...] | None = None) -> None:
+        """Hold the items, which keep to the rules; `stored` as in `stored`."""
         super().__init__(items)
         self._valid = tuple(self)
-        self.loaded: tuple[str, ...] = self._valid if loaded is None else loaded
+        self.stored: tuple[str, ...] | None = stored
+        """The items that the database had when the row was last read or written; None if that is not known."""
 
     @classmethod
     def coerce(cls, key: str, value: object) -> Self | None:
         """Make the plain list that validation or the database gives into a checked one."""
         if not isinstance(value, list):
             raise ValueError(f"{key}: expected a list, got {type(value).__name__}")
-        return cls(value)
+        return cls(value, stored=tuple(value))
 
     def belongs_to(self, row: ListOwner, name: str) -> None:
         """Make the row know of changes, for a list that comes into it as already stored."""
@@ -156,10 +157,14 @@ class CheckedList(MutableList[str]):
 
     def __reduce_ex__(  # type: ignore[override]  # the stub of the base names the one tuple that it returns itself
         self, protocol: SupportsIndex
-    ) -> tuple[type[Self], tuple[list[str], tuple[str, ...]]]:
-        return type(self), (list(self), self.loaded)
+    ) -> tuple[type[Self], tuple[list[str], tuple[str, ...] | None]]:
+        return type(self), (list(self), self.stored)
+
+
+JSON_ARRAY: TypeEngine[list[str]] = JSON[list[str]]().with_variant(JSONB(), "postgresql")
+"""JSONB on PostgreSQL, JSON elsewhere."""
 
 
 def json_list() -> TypeEngine[list[str]]:
-    """The column type of a checked list: JSONB on PostgreSQL, JSON elsewhere."""
-    return CheckedList.as_mutable(JSON[list[str]]().with_variant(JSONB(), "postgresql"))
+    """The type of one column of checked lists: each column needs its own."""
+    return CheckedList.as_mutable(JSON_ARRAY.copy())

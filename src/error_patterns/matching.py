@@ -10,17 +10,16 @@ looks at no more than `CANDIDATES` phrases found, those of the rarest terms firs
 scores but is not followed to all of them.
 """
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Select, cast, func, literal, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, literal, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from error_patterns.fields import JSON_ARRAY
 from error_patterns.keyword_index import PATTERN_TEXT, keyword_index
 from error_patterns.models import ErrorPattern
 from error_patterns.results import PatternMatch
@@ -53,12 +52,16 @@ def rank(session: Session, context: str, *, limit: int | None, min_score: float)
     return _loaded(session, found, limit)
 
 
+def elements(session: Session, array: SQLColumnExpression[list[str]]) -> ColumnElement[str]:
+    """The column of the elements of a JSON array, as a table that joins what stands beside it."""
+    is_postgresql = session.get_bind().dialect.name == "postgresql"
+    expand = func.jsonb_array_elements_text if is_postgresql else func.json_each
+    return expand(array).table_valued("value", joins_implicitly=True).c.value
+
+
 def listed(session: Session, values: Iterable[str]) -> Select[str]:
     """A subquery of the values, sent as one parameter: databases limit the number of those."""
-    document = json.dumps(list(values))
-    if session.get_bind().dialect.name == "postgresql":
-        return select(func.jsonb_array_elements_text(cast(document, JSONB)).table_valued("value").c.value)
-    return select(func.json_each(document).table_valued("value").c.value)
+    return select(elements(session, literal(list(values), JSON_ARRAY)))
 
 
 def _document_frequencies(session: Session, terms: Collection[str]) -> dict[str, int]:

@@ -16,6 +16,7 @@ from error_patterns.fields import (
     MAX_KEYWORDS,
     MAX_PATTERN_CHARACTERS,
     ULID_CHARACTERS,
+    CheckedList,
     Failures,
     Fingerprint,
     Keywords,
@@ -47,8 +48,12 @@ class ValidatedTable(SQLModel):
         if name not in type(self).model_fields:
             super().__setattr__(name, value)
             return
+        before = self.__dict__.get(name)
         set_attribute(self, name, self._checked_value(name, value))
         self.model_fields_set.add(name)
+        after = self.__dict__[name]
+        if isinstance(after, CheckedList):
+            after.stored = before.stored if isinstance(before, CheckedList) else None
 
     @classmethod
     def model_validate(  # type: ignore[override]  # SQLModel narrows pydantic's signature; this is SQLModel's

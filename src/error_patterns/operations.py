@@ -225,11 +225,9 @@ def _checked_bound(name: str, value: int) -> int:
 
 
 def _top_keywords(session: Session, top: int) -> tuple[KeywordCount, ...]:
-    is_postgresql = session.get_bind().dialect.name == "postgresql"
-    expand = func.jsonb_array_elements_text if is_postgresql else func.json_each
-    keyword = expand(col(ErrorPattern.keywords)).table_valued("value", joins_implicitly=True).c.value
+    keyword = matching.elements(session, col(ErrorPattern.keywords))
     patterns = func.count()
-    in_code_points = collate(keyword, "C" if is_postgresql else "BINARY")
+    in_code_points = collate(keyword, "C" if session.get_bind().dialect.name == "postgresql" else "BINARY")
     counted = select(keyword, patterns).select_from(ErrorPattern).group_by(keyword)
     rows = session.execute(counted.order_by(patterns.desc(), in_code_points).limit(top))
     return tuple(KeywordCount(keyword, patterns) for keyword, patterns in rows)
