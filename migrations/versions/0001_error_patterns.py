@@ -56,14 +56,28 @@ def upgrade() -> None:
             name=op.f("ck_error_patterns_preventive_checks"),
         ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint(
-            "datetime(created_at) IS NOT NULL AND datetime(last_seen) IS NOT NULL",
-            name=op.f("ck_error_patterns_moments"),
+            "length(pattern_id) = 26 AND pattern_id NOT GLOB '*[^0-9A-HJKMNP-TV-Z]*' AND pattern_id < '8'",
+            name=op.f("ck_error_patterns_pattern_id"),
         ).ddl_if(dialect="sqlite"),
-        sa.CheckConstraint("frequency BETWEEN 0 AND 9007199254740991", name=op.f("ck_error_patterns_frequency")),
-        sa.CheckConstraint("length(fingerprint) BETWEEN 1 AND 100", name=op.f("ck_error_patterns_fingerprint")),
         sa.CheckConstraint(
-            "length(pattern_id) = 26 AND pattern_id = upper(pattern_id)", name=op.f("ck_error_patterns_pattern_id")
+            "pattern_id ~ '^[0-7][0-9A-HJKMNP-TV-Z]{25}$'", name=op.f("ck_error_patterns_pattern_id")
+        ).ddl_if(dialect="postgresql"),
+        sa.CheckConstraint(
+            "strftime('%Y-%m-%d %H:%M:%S', substr(created_at, 1, 19)) IS substr(created_at, 1, 19)",
+            name=op.f("ck_error_patterns_created_at"),
+        ).ddl_if(dialect="sqlite"),
+        sa.CheckConstraint(
+            "strftime('%Y-%m-%d %H:%M:%S', substr(last_seen, 1, 19)) IS substr(last_seen, 1, 19)",
+            name=op.f("ck_error_patterns_last_seen"),
+        ).ddl_if(dialect="sqlite"),
+        sa.CheckConstraint(
+            "typeof(frequency) = 'integer' AND frequency BETWEEN 0 AND 9007199254740991",
+            name=op.f("ck_error_patterns_frequency"),
+        ).ddl_if(dialect="sqlite"),
+        sa.CheckConstraint("frequency BETWEEN 0 AND 9007199254740991", name=op.f("ck_error_patterns_frequency")).ddl_if(
+            dialect="postgresql"
         ),
+        sa.CheckConstraint("length(fingerprint) BETWEEN 1 AND 100", name=op.f("ck_error_patterns_fingerprint")),
         sa.CheckConstraint(
             "length(trim(pattern)) >= 1 AND length(pattern) <= 10000", name=op.f("ck_error_patterns_pattern")
         ),

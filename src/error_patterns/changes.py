@@ -1,5 +1,6 @@
 """What a caller changed in a pattern, and how it joins what others wrote in the meantime."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -13,6 +14,12 @@ from error_patterns.models import ErrorPattern
 
 FIXED_FIELDS = frozenset({"pattern_id", "created_at", "fingerprint"})
 """What an update never writes."""
+
+
+def stored_id(pattern: ErrorPattern) -> str:
+    """The id under which the pattern is stored, whatever its field says: an id never changes."""
+    identity = sa_inspect(pattern).identity
+    return pattern.pattern_id if identity is None else str(identity[0])
 
 
 def apply(pattern: ErrorPattern, stored: ErrorPattern) -> None:
@@ -46,8 +53,21 @@ def _merged(base: object, wanted: object, current: object) -> object:
 
 
 def _merged_lists(base: Sequence[str], wanted: Sequence[str], current: Sequence[str]) -> list[str]:
-    kept = [item for item in wanted if item in current or item not in base]
-    return kept + [item for item in current if item not in base and item not in wanted]
+    """What is wanted, without what others removed, and behind it what they added. Equal items count one by one."""
+    removed = Counter(base) - Counter(current)
+    added = Counter(current) - Counter(base) - (Counter(wanted) - Counter(base))
+    return _without(wanted, removed) + _without(current, Counter(current) - added)
+
+
+def _without(items: Sequence[str], left_out: Counter[str]) -> list[str]:
+    remaining = left_out.copy()
+    kept = []
+    for item in items:
+        if remaining[item] > 0:
+            remaining[item] -= 1
+        else:
+            kept.append(item)
+    return kept
 
 
 @event.listens_for(ErrorPattern, "after_insert")
@@ -65,9 +85,9 @@ def adopt(pattern: ErrorPattern, stored: ErrorPattern) -> ErrorPattern:
     if not sa_inspect(pattern).has_identity:
         make_transient_to_detached(pattern)
     for name in type(pattern).model_fields:
-        value = getattr(stored, name)
-        if isinstance(value, CheckedList):
-            value = CheckedList(value, stored=tuple(value))
-            value.belongs_to(pattern, name)
+        value, mine = getattr(stored, name), getattr(pattern, name)
+        if isinstance(mine, CheckedList):
+            mine.now_stored(value)
+            value = mine
         set_committed_value(pattern, name, value)
     return pattern

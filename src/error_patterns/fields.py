@@ -7,11 +7,11 @@ from typing import Annotated, Protocol, Self, SupportsIndex
 
 from pydantic import AfterValidator, StringConstraints, ValidationError
 from sqlalchemy import JSON
-from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.mutable import MutableList
 from sqlalchemy.orm import InstanceState
 from sqlalchemy.types import TypeEngine
+from typing_extensions import override
 from ulid import ULID
 
 from error_patterns.text import cut, is_storable
@@ -127,17 +127,29 @@ class CheckedList(MutableList[str]):
         """The items that the database had when the row was last read or written; None if that is not known."""
 
     @classmethod
+    @override
     def coerce(cls, key: str, value: object) -> Self | None:
         """Make the plain list that validation or the database gives into a checked one."""
         if not isinstance(value, list):
             raise ValueError(f"{key}: expected a list, got {type(value).__name__}")
         return cls(value, stored=tuple(value))
 
-    def belongs_to(self, row: ListOwner, name: str) -> None:
-        """Make the row know of changes, for a list that comes into it as already stored."""
-        state: InstanceState[ListOwner] = sa_inspect(row)
-        self._parents[state] = name
+    def now_stored(self, items: Iterable[str]) -> None:
+        """Take the items that the database has now; whoever holds the list keeps a list that counts."""
+        list.__setitem__(self, slice(None), items)
+        self.stored = self._valid = tuple(self)
 
+    @override
+    def extend(self, x: Iterable[str]) -> None:
+        """All of the items, or none where making them fails half way."""
+        super().extend(tuple(x))
+
+    @override
+    def __imul__(self, n: SupportsIndex) -> Self:
+        self[:] = list(self) * n
+        return self
+
+    @override
     def changed(self) -> None:
         """Validate the new content for each row that holds the list, and mark that row as changed."""
         parents: Iterable[tuple[InstanceState[ListOwner], str]] = self._parents.items()
@@ -155,6 +167,7 @@ class CheckedList(MutableList[str]):
         self._valid = tuple(self)
         super().changed()
 
+    @override
     def __reduce_ex__(  # type: ignore[override]  # the stub of the base names the one tuple that it returns itself
         self, protocol: SupportsIndex
     ) -> tuple[type[Self], tuple[list[str], tuple[str, ...] | None]]:

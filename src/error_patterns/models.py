@@ -36,12 +36,12 @@ class ValidatedTable(SQLModel):
     Rows that the database loads are made without `__init__`, so what older rules allowed can still be read.
     """
 
-    def __init__(self, **data: object) -> None:
+    def __init__(__pydantic_self__, **data: object) -> None:  # noqa: N805 - `self` may be a key of the data
         """Set every field, validated. Raises `pydantic.ValidationError` that lists every error."""
-        checked = self._checked(data)
+        checked = __pydantic_self__._checked(data)
         for name, value in checked.__dict__.items():
-            set_attribute(self, name, value)
-        self.model_fields_set.update(checked.model_fields_set)
+            set_attribute(__pydantic_self__, name, value)
+        __pydantic_self__.model_fields_set.update(checked.model_fields_set)
 
     def __setattr__(self, name: str, value: object) -> None:
         """Validate first, so that a rejected value never reaches the object or a later commit."""
@@ -82,7 +82,7 @@ class ValidatedTable(SQLModel):
 
         Raises `pydantic.ValidationError` that lists every error.
         """
-        values = {name: value for name, value in self.__dict__.items() if name in type(self).model_fields}
+        values = {name: getattr(self, name) for name in type(self).model_fields}
         copied = type(self)(**values | dict(update or {}))
         copied.model_fields_set.intersection_update(self.model_fields_set | set(update or {}))
         return copied
@@ -162,15 +162,28 @@ class ErrorPattern(ValidatedTable, table=True):
         PrimaryKeyConstraint("pattern_id", name=conv("pk_error_patterns")),
         UniqueConstraint("fingerprint", name=conv("uq_error_patterns_fingerprint")),
         Index(conv("ix_error_patterns_last_seen"), "last_seen"),
-        _check("pattern_id", f"length(pattern_id) = {ULID_CHARACTERS} AND pattern_id = upper(pattern_id)"),
+        *_checks_by_database(
+            "pattern_id",
+            sqlite=f"length(pattern_id) = {ULID_CHARACTERS} AND pattern_id NOT GLOB '*[^0-9A-HJKMNP-TV-Z]*' "
+            "AND pattern_id < '8'",
+            postgresql="pattern_id ~ '^[0-7][0-9A-HJKMNP-TV-Z]{25}$'",
+        ),
         _check("pattern", f"length(trim(pattern)) >= 1 AND length(pattern) <= {MAX_PATTERN_CHARACTERS}"),
-        _check("frequency", f"frequency BETWEEN 0 AND {MAX_FREQUENCY}"),
+        *_checks_by_database(
+            "frequency",
+            sqlite=f"typeof(frequency) = 'integer' AND frequency BETWEEN 0 AND {MAX_FREQUENCY}",
+            postgresql=f"frequency BETWEEN 0 AND {MAX_FREQUENCY}",
+        ),
         _check("fingerprint", f"length(fingerprint) BETWEEN 1 AND {MAX_FINGERPRINT_CHARACTERS}"),
         *_array_checks("keywords", MAX_KEYWORDS),
         *_array_checks("historical_failures", KEPT_FAILURES),
         *_array_checks("preventive_checks", MAX_CHECKS),
-        _check("moments", "datetime(created_at) IS NOT NULL AND datetime(last_seen) IS NOT NULL").ddl_if(
-            dialect="sqlite"  # PostgreSQL's column type holds nothing else
+        # PostgreSQL's column type holds nothing but moments; SQLite's holds anything.
+        *(
+            _check(moment, f"strftime('%Y-%m-%d %H:%M:%S', substr({moment}, 1, 19)) IS substr({moment}, 1, 19)").ddl_if(
+                dialect="sqlite"
+            )
+            for moment in ("created_at", "last_seen")
         ),
     )
 

@@ -43,7 +43,7 @@ def create_many(session: Session, patterns: Iterable[ErrorPattern]) -> int:
     created = 0
     for batch in _batches(patterns):
         _refuse_taken_ids(session, [pattern.pattern_id for pattern in batch])
-        session.execute(insert(ErrorPattern), [_row(pattern) for pattern in batch])
+        session.execute(insert(ErrorPattern), [_row(pattern) | {"fingerprint": None} for pattern in batch])
         keyword_index.write(session, batch)
         created += len(batch)
     return created
@@ -61,9 +61,10 @@ def update(session: Session, pattern: ErrorPattern) -> ErrorPattern:
         if pattern in session:
             session.flush()
             return pattern
-        stored = session.get(ErrorPattern, pattern.pattern_id, populate_existing=True, with_for_update=True)
+        pattern_id = changes.stored_id(pattern)
+        stored = session.get(ErrorPattern, pattern_id, populate_existing=True, with_for_update=True)
         if stored is None:
-            raise PatternNotFoundError(pattern.pattern_id)
+            raise PatternNotFoundError(pattern_id)
         changes.apply(pattern, stored)
         session.flush()
     except StaleDataError as error:
