@@ -44,6 +44,14 @@ def upgrade() -> None:
             name=op.f("ck_error_patterns_preventive_checks"),
         ).ddl_if(dialect="postgresql"),
         sa.CheckConstraint(
+            "datetime(substr(created_at, 1, 19), '+0 days') IS substr(created_at, 1, 19) AND created_at >= '0001'",
+            name=op.f("ck_error_patterns_created_at"),
+        ).ddl_if(dialect="sqlite"),
+        sa.CheckConstraint(
+            "datetime(substr(last_seen, 1, 19), '+0 days') IS substr(last_seen, 1, 19) AND last_seen >= '0001'",
+            name=op.f("ck_error_patterns_last_seen"),
+        ).ddl_if(dialect="sqlite"),
+        sa.CheckConstraint(
             "json_valid(historical_failures) AND json_type(historical_failures) = 'array' AND json_array_length(historical_failures) <= 20",
             name=op.f("ck_error_patterns_historical_failures"),
         ).ddl_if(dialect="sqlite"),
@@ -62,14 +70,6 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "pattern_id ~ '^[0-7][0-9A-HJKMNP-TV-Z]{25}$'", name=op.f("ck_error_patterns_pattern_id")
         ).ddl_if(dialect="postgresql"),
-        sa.CheckConstraint(
-            "strftime('%Y-%m-%d %H:%M:%S', substr(created_at, 1, 19)) IS substr(created_at, 1, 19)",
-            name=op.f("ck_error_patterns_created_at"),
-        ).ddl_if(dialect="sqlite"),
-        sa.CheckConstraint(
-            "strftime('%Y-%m-%d %H:%M:%S', substr(last_seen, 1, 19)) IS substr(last_seen, 1, 19)",
-            name=op.f("ck_error_patterns_last_seen"),
-        ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint(
             "typeof(frequency) = 'integer' AND frequency BETWEEN 0 AND 9007199254740991",
             name=op.f("ck_error_patterns_frequency"),

@@ -12,6 +12,7 @@ from error_patterns.errors import (
     ErrorPatternsError,
     PatternAlreadyExistsError,
     PatternNotFoundError,
+    RepositoryClosedError,
     SchemaOutOfDateError,
     SchemaTooNewError,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "PatternMatch",
     "PatternNotFoundError",
     "PatternStatistics",
+    "RepositoryClosedError",
     "SchemaOutOfDateError",
     "SchemaTooNewError",
     "render_guidance",

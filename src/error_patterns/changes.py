@@ -1,13 +1,13 @@
 """What a caller changed in a pattern, and how it joins what others wrote in the meantime."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, event
 from sqlalchemy import inspect as sa_inspect
-from sqlalchemy.orm import Mapper, make_transient_to_detached
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm import Mapper, Session, SessionTransaction, make_transient_to_detached
+from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 
 from error_patterns.fields import CheckedList
 from error_patterns.models import ErrorPattern
@@ -30,15 +30,22 @@ def apply(pattern: ErrorPattern, stored: ErrorPattern) -> None:
     A pattern that the caller made has no such base: each field that was set is written as it is.
     """
     state = sa_inspect(pattern)
+    for name in _changed(pattern):
+        wanted = getattr(pattern, name)
+        if state.has_identity:
+            before = state.attrs[name].history.deleted
+            wanted = _merged(before[0] if before else None, wanted, getattr(stored, name))
+        setattr(stored, name, wanted)
+
+
+def _changed(pattern: ErrorPattern) -> set[str]:
+    """The fields that an update writes."""
+    state = sa_inspect(pattern)
     if not state.has_identity:
-        for name in pattern.model_fields_set - FIXED_FIELDS:
-            setattr(stored, name, getattr(pattern, name))
-        return
-    for name in type(pattern).model_fields.keys() - FIXED_FIELDS:
-        history = state.attrs[name].history
-        if history.has_changes():
-            base = history.deleted[0] if history.deleted else None
-            setattr(stored, name, _merged(base, getattr(pattern, name), getattr(stored, name)))
+        return pattern.model_fields_set - FIXED_FIELDS
+    return {
+        name for name in type(pattern).model_fields.keys() - FIXED_FIELDS if state.attrs[name].history.has_changes()
+    }
 
 
 def _merged(base: object, wanted: object, current: object) -> object:
@@ -78,11 +85,16 @@ def _note_what_is_stored(mapper: Mapper[ErrorPattern], connection: Connection, t
             value.stored = tuple(value)
 
 
-def adopt(pattern: ErrorPattern, stored: ErrorPattern) -> ErrorPattern:
-    """Make the caller's own object show what is stored now, so that its next update starts from there."""
-    if pattern is stored:
-        return pattern
-    if not sa_inspect(pattern).has_identity:
+def adopt(session: Session, pattern: ErrorPattern, stored: ErrorPattern) -> ErrorPattern:
+    """Make the caller's own object show what is stored now, so that its next update starts from there.
+
+    If the transaction is rolled back, what the object had changed counts as changed again.
+    """
+    state = sa_inspect(pattern)
+    changed = _changed(pattern)
+    innermost = session.get_nested_transaction() or session.get_transaction()
+    session.info.setdefault(_ADOPTED, []).append((pattern, changed, tuple(_enclosing(innermost))))
+    if not state.has_identity:
         make_transient_to_detached(pattern)
     for name in type(pattern).model_fields:
         value, mine = getattr(stored, name), getattr(pattern, name)
@@ -91,3 +103,30 @@ def adopt(pattern: ErrorPattern, stored: ErrorPattern) -> ErrorPattern:
             value = mine
         set_committed_value(pattern, name, value)
     return pattern
+
+
+_ADOPTED = "error_patterns.adopted"
+
+
+def _enclosing(transaction: SessionTransaction | None) -> Iterator[SessionTransaction]:
+    while transaction is not None:
+        yield transaction
+        transaction = transaction.parent
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _give_back(session: Session, rolled_back: SessionTransaction) -> None:
+    for pattern, changed, transactions in session.info.get(_ADOPTED, ()):
+        if rolled_back in transactions:
+            for name in changed:
+                value = getattr(pattern, name)
+                if isinstance(value, CheckedList):
+                    value.stored = None
+                flag_modified(pattern, name)
+    _forget(session)
+
+
+@event.listens_for(Session, "after_commit")
+def _forget(session: Session) -> None:
+    if not session.in_nested_transaction():
+        session.info.pop(_ADOPTED, None)

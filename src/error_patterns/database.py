@@ -12,7 +12,12 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from error_patterns.errors import DatabaseRejectedError, DatabaseUnavailableError, ErrorPatternsError
+from error_patterns.errors import (
+    DatabaseRejectedError,
+    DatabaseUnavailableError,
+    ErrorPatternsError,
+    RepositoryClosedError,
+)
 
 SQLITE_BUSY_TIMEOUT = 30.0
 """Seconds for which a writer waits for another one on SQLite."""
@@ -89,11 +94,15 @@ class SessionPerCall:
     def begin(self, *, writes: bool) -> Generator[Session]:
         """A new session in a new transaction."""
         with self.session_factory() as session, translated_errors(session):
-            _begin(session, writes=writes)
-            yield session
-            session.flush()
-            session.expunge_all()  # before the commit, which would expire what the caller is about to get
-            session.commit()
+            try:
+                _begin(session, writes=writes)
+                yield session
+                session.flush()
+                session.expunge_all()  # before the commit, which would expire what the caller is about to get
+                session.commit()
+            except BaseException:
+                session.rollback()
+                raise
 
 
 @dataclass(frozen=True)
@@ -107,13 +116,26 @@ class SavepointPerCall:
     def begin(self, *, writes: bool) -> Generator[Session]:
         """The session, with a savepoint that is released on success and rolled back on an error."""
         if writes:
-            _begin(self.session, writes=True)
+            with translated_errors(self.session):
+                _begin(self.session, writes=True)
         savepoint = self.session.begin_nested()  # flushes: an error here is that of the session's owner
         with translated_errors(self.session), savepoint:
             yield self.session
             self.session.flush()
         if self.detaches:
             self.session.expunge_all()
+
+
+@dataclass(frozen=True)
+class Over:
+    """Nothing can be done any more: the transaction has ended, or the repository was closed."""
+
+    what: str
+    detaches: bool = True
+
+    def begin(self, *, writes: bool) -> AbstractContextManager[Session]:
+        """Refuse. Raises `RepositoryClosedError`."""
+        raise RepositoryClosedError(self.what)
 
 
 def _begin(session: Session, *, writes: bool) -> None:

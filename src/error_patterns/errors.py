@@ -26,6 +26,14 @@ class PatternAlreadyExistsError(ErrorPatternsError):
         self.pattern_id = pattern_id
 
 
+class RepositoryClosedError(ErrorPatternsError):
+    """The call came after `close()`, or after the end of the transaction that the repository belonged to."""
+
+    def __init__(self, what: str) -> None:
+        """Name what is over."""
+        super().__init__(f"{what} is over; nothing was done; use a repository that is still open")
+
+
 class SchemaOutOfDateError(ErrorPatternsError):
     """The database lacks migrations that this version of the package needs."""
 

@@ -180,9 +180,10 @@ class ErrorPattern(ValidatedTable, table=True):
         *_array_checks("preventive_checks", MAX_CHECKS),
         # PostgreSQL's column type holds nothing but moments; SQLite's holds anything.
         *(
-            _check(moment, f"strftime('%Y-%m-%d %H:%M:%S', substr({moment}, 1, 19)) IS substr({moment}, 1, 19)").ddl_if(
-                dialect="sqlite"
-            )
+            _check(
+                moment,
+                f"datetime(substr({moment}, 1, 19), '+0 days') IS substr({moment}, 1, 19) AND {moment} >= '0001'",
+            ).ddl_if(dialect="sqlite")
             for moment in ("created_at", "last_seen")
         ),
     )

@@ -56,20 +56,20 @@ def get(session: Session, pattern_id: str) -> ErrorPattern | None:
 
 
 def update(session: Session, pattern: ErrorPattern) -> ErrorPattern:
-    """Write what the caller set or changed; the stored pattern."""
+    """Write what the caller set or changed; the same object, as it is stored now."""
+    pattern_id = changes.stored_id(pattern)
     try:
-        if pattern in session:
-            session.flush()
-            return pattern
-        pattern_id = changes.stored_id(pattern)
+        session.flush()
         stored = session.get(ErrorPattern, pattern_id, populate_existing=True, with_for_update=True)
         if stored is None:
             raise PatternNotFoundError(pattern_id)
+        if stored is pattern:
+            return stored
         changes.apply(pattern, stored)
         session.flush()
     except StaleDataError as error:
-        raise PatternNotFoundError(pattern.pattern_id) from error
-    return stored
+        raise PatternNotFoundError(pattern_id) from error
+    return changes.adopt(session, pattern, stored)
 
 
 def delete(session: Session, pattern_id: str) -> bool:

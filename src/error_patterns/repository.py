@@ -8,8 +8,8 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 from sqlalchemy import URL
 from sqlalchemy.orm import Session, sessionmaker
 
-from error_patterns import changes, operations
-from error_patterns.database import SavepointPerCall, SessionFactory, SessionPerCall, UnitOfWork, create_engine
+from error_patterns import operations
+from error_patterns.database import Over, SavepointPerCall, SessionFactory, SessionPerCall, UnitOfWork, create_engine
 from error_patterns.models import ErrorPattern
 from error_patterns.results import PatternMatch, PatternStatistics
 
@@ -102,12 +102,17 @@ class ErrorPatternRepository:
             ...     together.create(ErrorPattern(pattern="Port in use", keywords=["EADDRINUSE"]))
         """
         with self._unit_of_work.begin(writes=True) as session:
-            yield self._of(SavepointPerCall(session, detaches=self._unit_of_work.detaches))
+            together = self._of(SavepointPerCall(session, detaches=self._unit_of_work.detaches))
+            try:
+                yield together
+            finally:
+                together._unit_of_work = Over("the transaction")
 
     def close(self) -> None:
         """Close the connections that `open` made; a repository over a session factory has none of its own."""
         if self._dispose is not None:
             self._dispose()
+            self._unit_of_work = Over("the repository")
 
     def __enter__(self) -> Self:
         """The repository itself."""
@@ -149,7 +154,7 @@ class ErrorPatternRepository:
         Raises:
             PatternNotFoundError: No pattern with this id is stored.
         """
-        return changes.adopt(pattern, self._write(operations.update, pattern))
+        return self._write(operations.update, pattern)
 
     def delete(self, pattern_id: str) -> bool:
         """Remove a pattern; False if there was none with this id."""
