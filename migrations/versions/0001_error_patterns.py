@@ -44,11 +44,11 @@ def upgrade() -> None:
             name=op.f("ck_error_patterns_preventive_checks"),
         ).ddl_if(dialect="postgresql"),
         sa.CheckConstraint(
-            "datetime(substr(created_at, 1, 19), '+0 days') IS substr(created_at, 1, 19) AND created_at >= '0001'",
+            "datetime(substr(created_at, 1, 19), '+0 days') IS substr(created_at, 1, 19) AND created_at >= '0001' AND (length(created_at) = 19 OR substr(created_at, 20) GLOB '.[0-9][0-9][0-9][0-9][0-9][0-9]')",
             name=op.f("ck_error_patterns_created_at"),
         ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint(
-            "datetime(substr(last_seen, 1, 19), '+0 days') IS substr(last_seen, 1, 19) AND last_seen >= '0001'",
+            "datetime(substr(last_seen, 1, 19), '+0 days') IS substr(last_seen, 1, 19) AND last_seen >= '0001' AND (length(last_seen) = 19 OR substr(last_seen, 20) GLOB '.[0-9][0-9][0-9][0-9][0-9][0-9]')",
             name=op.f("ck_error_patterns_last_seen"),
         ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint(

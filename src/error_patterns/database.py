@@ -35,32 +35,46 @@ def create_engine(url: str | URL) -> Engine:
     Raises:
         DatabaseUnavailableError: The URL names no database that can be used. The message has no password.
     """
-    try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError):  # their text, and so the cause, may hold a password
-        raise DatabaseUnavailableError(
-            "database URL: cannot be read; expected one like sqlite:///errors.db or postgresql://user@host/name"
-        ) from None
+    parsed = _parsed(url)
     try:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite_engine(parsed)
         if parsed.get_backend_name() == "postgresql":
             return sa_create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        raise DatabaseUnavailableError(f"{parsed.render_as_string()}: {error}") from error
-    raise DatabaseUnavailableError(f"{parsed.render_as_string()}: only sqlite and postgresql are supported")
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+        raise DatabaseUnavailableError(f"{_shown(parsed)}: {error}") from error
+    raise DatabaseUnavailableError(f"{_shown(parsed)}: only sqlite and postgresql are supported")
+
+
+def _parsed(url: str | URL) -> URL:
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):  # their text, and so the cause, may hold a password
+        parsed = None
+    if parsed is None or "@" in (parsed.host or ""):  # the end of a password with an @ of its own
+        raise DatabaseUnavailableError(
+            "database URL: cannot be read; expected one like sqlite:///errors.db or postgresql://user@host/name, "
+            "with / : @ in a password as %2F %3A %40"
+        ) from None
+    return parsed
+
+
+def _shown(url: URL) -> str:
+    """The URL for a message: without the password, and without the options, which may hold another."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    arguments = {"timeout": SQLITE_BUSY_TIMEOUT}
-    if url.database in (None, "", ":memory:") or url.query.get("mode") == "memory":
+    settings = {} if "timeout" in url.query else {"timeout": SQLITE_BUSY_TIMEOUT}
+    database = url.database or ":memory:"
+    if ":memory:" in database or url.query.get("mode") == "memory":
         # Such a database lives in its connection, so there is one, and each transaction has it to itself.
-        in_turns = arguments | {"check_same_thread": False}
+        in_turns = settings | {"check_same_thread": False}
         engine = sa_create_engine(
             url, hide_parameters=True, poolclass=QueuePool, pool_size=1, max_overflow=0, connect_args=in_turns
         )
     else:
-        engine = sa_create_engine(url, hide_parameters=True, connect_args=arguments)
+        engine = sa_create_engine(url, hide_parameters=True, connect_args=settings)
     event.listen(engine, "connect", _set_up_sqlite)
     return engine
 
@@ -191,7 +205,7 @@ _MISSING_TABLE = ("no such table", "UndefinedTable")
 
 def _translated(error: DBAPIError | PoolTimeoutError, url: URL) -> ErrorPatternsError:
     """The error of this package for an error of a driver, with its first line and without values or passwords."""
-    where = url.render_as_string(hide_password=True)
+    where = _shown(url)
     if isinstance(error, PoolTimeoutError):
         return DatabaseUnavailableError(f"{where}: every connection of the pool was in use for too long")
     driver_error = error.orig

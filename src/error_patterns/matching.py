@@ -13,9 +13,10 @@ scores but is not followed to all of them.
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, func, literal, select
+from sqlalchemy import ColumnElement, Row, Select, SQLColumnExpression, func, literal, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -33,6 +34,9 @@ COMMON_TERM = 1_000
 
 CANDIDATES = 5_000
 """How many phrases found a question with a limit follows to their patterns."""
+
+
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class _Candidate(NamedTuple):
@@ -153,26 +157,19 @@ def _loaded(session: Session, found: list[_Candidate], limit: int | None) -> lis
     """The best of the candidates, with their patterns."""
     if not found:
         return []
-    by_id = {candidate.pattern_id: candidate for candidate in found}
-    wanted = col(ErrorPattern.pattern_id).in_(listed(session, by_id))
+    candidates = {candidate.pattern_id: candidate for candidate in found}
     columns = select(col(ErrorPattern.pattern_id), col(ErrorPattern.frequency), col(ErrorPattern.last_seen))
-    rows = session.execute(columns.where(wanted)).all()
-    best = sorted(
-        rows,
-        key=lambda row: (
-            -by_id[row.pattern_id].score,
-            -by_id[row.pattern_id].particular,
-            -row.frequency,
-            -row.last_seen.timestamp(),
-            row.pattern_id,
-        ),
-    )[:limit]
-    chosen = listed(session, [row.pattern_id for row in best])
-    patterns = {
-        pattern.pattern_id: pattern
-        for pattern in session.scalars(select(ErrorPattern).where(col(ErrorPattern.pattern_id).in_(chosen)))
-    }
-    return [_match(patterns[row.pattern_id], by_id[row.pattern_id]) for row in best if row.pattern_id in patterns]
+    rows = session.execute(columns.where(col(ErrorPattern.pattern_id).in_(listed(session, candidates)))).all()
+
+    def order(row: Row[str, int, datetime]) -> tuple[float, float, int, timedelta, str]:
+        pattern_id, frequency, last_seen = row
+        candidate = candidates[pattern_id]
+        return -candidate.score, -candidate.particular, -frequency, _END_OF_TIME - last_seen, pattern_id
+
+    places = {row.pattern_id: place for place, row in enumerate(sorted(rows, key=order)[:limit])}
+    best = session.scalars(select(ErrorPattern).where(col(ErrorPattern.pattern_id).in_(listed(session, places))))
+    in_order = sorted(best, key=lambda pattern: places[pattern.pattern_id])
+    return [_match(pattern, candidates[pattern.pattern_id]) for pattern in in_order]
 
 
 def _match(pattern: ErrorPattern, candidate: _Candidate) -> PatternMatch:

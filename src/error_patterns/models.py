@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, event
 from sqlalchemy.orm.attributes import set_attribute
 from sqlalchemy.schema import SchemaItem, conv
 from sqlmodel import Field, SQLModel, UTCDateTime
@@ -130,6 +130,15 @@ def _array_checks(column: str, most: int) -> tuple[SchemaItem, SchemaItem]:
     )
 
 
+def _moment_check(column: str) -> SchemaItem:
+    """For SQLite, whose column holds anything: a date that there is, a time, and nothing or microseconds behind it."""
+    return _check(
+        column,
+        f"datetime(substr({column}, 1, 19), '+0 days') IS substr({column}, 1, 19) AND {column} >= '0001' AND "
+        f"(length({column}) = 19 OR substr({column}, 20) GLOB '.[0-9][0-9][0-9][0-9][0-9][0-9]')",
+    ).ddl_if(dialect="sqlite")
+
+
 class ErrorPattern(ValidatedTable, table=True):
     """A recurring kind of failure: what it looks like, how often it was seen, what to check first.
 
@@ -178,14 +187,7 @@ class ErrorPattern(ValidatedTable, table=True):
         *_array_checks("keywords", MAX_KEYWORDS),
         *_array_checks("historical_failures", KEPT_FAILURES),
         *_array_checks("preventive_checks", MAX_CHECKS),
-        # PostgreSQL's column type holds nothing but moments; SQLite's holds anything.
-        *(
-            _check(
-                moment,
-                f"datetime(substr({moment}, 1, 19), '+0 days') IS substr({moment}, 1, 19) AND {moment} >= '0001'",
-            ).ddl_if(dialect="sqlite")
-            for moment in ("created_at", "last_seen")
-        ),
+        *(_moment_check(column) for column in ("created_at", "last_seen")),
     )
 
     pattern_id: PatternId = Field(default_factory=new_id, primary_key=True, max_length=ULID_CHARACTERS)
@@ -197,3 +199,12 @@ class ErrorPattern(ValidatedTable, table=True):
     created_at: Moment = Field(default_factory=utc_now, sa_type=UTCDateTime)
     last_seen: Moment = Field(default_factory=utc_now, sa_type=UTCDateTime)
     fingerprint: Fingerprint | None = Field(default=None, min_length=1, max_length=MAX_FINGERPRINT_CHARACTERS)
+
+
+@event.listens_for(ErrorPattern, "load")
+def _put_in_declared_order(target: ErrorPattern, context: object) -> None:
+    # SQLAlchemy fills a loaded row in the order of a set, which would show in every dump and differ between runs.
+    values = target.__dict__
+    for name in type(target).model_fields:
+        if name in values:
+            values[name] = values.pop(name)

@@ -141,12 +141,14 @@ def record_failure(
 ) -> ErrorPattern:
     """Count a failure under its fingerprint, or make it a new pattern."""
     text = failures.text_of(failure)
-    new = ErrorPattern(
-        pattern=failures.headline(text),
-        keywords=failures.keywords_of(text) if keywords is None else list(keywords),
-        historical_failures=[text],
-        preventive_checks=list(preventive_checks),
-        fingerprint=failures.fingerprint(text),
+    new = ErrorPattern.model_validate(
+        {
+            "pattern": failures.headline(text),
+            "keywords": failures.keywords_of(text) if keywords is None else keywords,
+            "historical_failures": [text],
+            "preventive_checks": preventive_checks,
+            "fingerprint": failures.fingerprint(text),
+        }
     )
     stored = _upsert(session, new)
     if stored.pattern_id == new.pattern_id:
