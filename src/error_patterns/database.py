@@ -51,7 +51,9 @@ def _parsed(url: str | URL) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # their text, and so the cause, may hold a password
         parsed = None
-    if parsed is None or "@" in (parsed.host or ""):  # the end of a password with an @ of its own
+    # An @ in a password that is not written as %40 leaves the end of the password in the host or in the name.
+    parts = str(url).partition("?")[0].count("@")
+    if parsed is None or (parsed.get_backend_name() != "sqlite" and parts > 1):
         raise DatabaseUnavailableError(
             "database URL: cannot be read; expected one like sqlite:///errors.db or postgresql://user@host/name, "
             "with / : @ in a password as %2F %3A %40"

@@ -13,11 +13,12 @@ from alembic.config import Config
 from alembic.runtime.environment import NameFilterParentNames, NameFilterType
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import JSON, URL, Connection, Engine, MetaData
 from sqlmodel import AutoString, UTCDateTime
 
 from error_patterns.database import create_engine, translated_errors
-from error_patterns.errors import SchemaOutOfDateError, SchemaTooNewError
+from error_patterns.errors import DatabaseRejectedError, SchemaOutOfDateError, SchemaTooNewError
 from error_patterns.keyword_index import keyword_index
 from error_patterns.models import ErrorPattern
 
@@ -127,16 +128,15 @@ def exclusive(engine: Engine) -> Generator[Connection]:
 
 @contextmanager
 def _engine(database: str | URL | Engine) -> Generator[Engine]:
-    if isinstance(database, Engine):
-        with translated_errors(database):
-            yield database
-        return
-    engine = create_engine(database)
+    engine = database if isinstance(database, Engine) else create_engine(database)
     try:
         with translated_errors(engine):
             yield engine
+    except CommandError as error:
+        raise DatabaseRejectedError(f"migrations: {error}") from error
     finally:
-        engine.dispose()
+        if engine is not database:
+            engine.dispose()
 
 
 def _checked_revision(engine: Engine) -> str | None:

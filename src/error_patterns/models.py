@@ -1,6 +1,6 @@
 """`ErrorPattern`: the table, the validated schema and what API layers reuse, in one class."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, ClassVar, Self
 
 from sqlalchemy import BigInteger, CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, event
@@ -75,7 +75,7 @@ class ValidatedTable(SQLModel):
             )
             obj = {**fields, **update}
         checked = cls._checked(obj, strict=strict, from_attributes=from_attributes, context=context)
-        return checked.model_copy()
+        return cls._made_of(checked.__dict__, checked.model_fields_set)
 
     def model_copy(self, *, update: Mapping[str, object] | None = None, deep: bool = False) -> Self:
         """A new row that belongs to no session, with `update` applied; always deep, always validated.
@@ -83,9 +83,7 @@ class ValidatedTable(SQLModel):
         Raises `pydantic.ValidationError` that lists every error.
         """
         values = {name: getattr(self, name) for name in type(self).model_fields}
-        copied = type(self)(**values | dict(update or {}))
-        copied.model_fields_set.intersection_update(self.model_fields_set | set(update or {}))
-        return copied
+        return self._made_of(values | dict(update or {}), self.model_fields_set | set(update or {}))
 
     def __copy__(self) -> Self:
         """Pydantic's own would share SQLAlchemy's state between the two."""
@@ -99,6 +97,12 @@ class ValidatedTable(SQLModel):
         """The items as the field `name` would store them; `pydantic.ValidationError` if it would not."""
         checked: list[str] = self._checked_value(name, items)
         return checked
+
+    @classmethod
+    def _made_of(cls, values: Mapping[str, object], given: Set[str]) -> Self:
+        made = cls(**values)
+        made.model_fields_set.intersection_update(given)
+        return made
 
     @classmethod
     def _checked(cls, data: object, **options: Any) -> Self:  # Any: pydantic's own options, passed on unread

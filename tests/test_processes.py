@@ -1,0 +1,263 @@
+"""What processes promise each other: nothing written is lost, however a process ends and whoever writes beside it."""
+
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from error_patterns import ErrorPattern, ErrorPatternRepository
+
+PATTERN_ID = "01HXYZ1234567890ABCDEFGHIJ"
+
+CREATE = """
+import os, sys
+from datetime import datetime
+from error_patterns import ErrorPattern, ErrorPatternRepository
+
+repository = ErrorPatternRepository.open(sys.argv[1])
+repository.create(ErrorPattern(
+    pattern_id="01HXYZ1234567890ABCDEFGHIJ",
+    pattern="ImportError",
+    keywords=["import", "module"],
+    frequency=1,
+    last_seen=datetime.utcnow(),
+))
+"""
+
+READ = """
+import sys
+from error_patterns import ErrorPatternRepository
+
+with ErrorPatternRepository.open(sys.argv[1]) as repository:
+    for pattern in repository.match_context("import of a module"):
+        print(pattern.pattern_id, pattern.pattern, *pattern.keywords, pattern.frequency)
+"""
+
+RECORD = """
+import sys
+from error_patterns import ErrorPatternRepository
+
+with ErrorPatternRepository.open(sys.argv[1]) as repository:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for failure in sys.argv[2:]:
+        repository.record_failure(failure)
+"""
+
+
+@contextmanager
+def started(script: str, *arguments: str) -> Generator[subprocess.Popen[str]]:
+    """A Python process that runs the script; killed at the end if it still runs."""
+    command = [sys.executable, "-c", script, *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def said(process: subprocess.Popen[str]) -> str:
+    """The next line that the process prints."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    """Let a process go on that waits for a line."""
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def run(script: str, *arguments: str) -> str:
+    """What a script prints in a process of its own."""
+    with started(script, *arguments) as process:
+        printed, _ = process.communicate()
+        assert process.returncode == 0
+        return printed.strip()
+
+
+def run_together(url: str, failures_of_each: list[list[str]]) -> None:
+    """Record failures in as many processes as there are lists, all at once."""
+    with ExitStack() as stack:
+        processes = [stack.enter_context(started(RECORD, url, *failures)) for failures in failures_of_each]
+        assert [said(process) for process in processes] == ["ready"] * len(processes)
+        for process in processes:
+            go(process)
+        assert [process.wait() for process in processes] == [0] * len(processes)
+
+
+def names(prefix: str) -> list[str]:
+    """25 failures that differ in more than a number, which would make them the same."""
+    return [f"Error: {prefix} {letter * 3}" for letter in "abcdefghijklmnopqrstuvwxy"]
+
+
+class TestRestart:
+    SEEN = "01HXYZ1234567890ABCDEFGH1J ImportError import module 1"
+
+    @pytest.mark.parametrize("end", ["", "os._exit(0)"], ids=["at the end of its script", "by os._exit"])
+    def test_a_pattern_outlives_the_process_that_created_it(self, tmp_path_url: str, end: str) -> None:
+        run(CREATE + end, tmp_path_url)
+        assert run(READ, tmp_path_url) == self.SEEN
+
+    def test_a_pattern_outlives_a_process_that_is_killed_once_create_returned(self, tmp_path_url: str) -> None:
+        with started(CREATE + "print('created', flush=True); sys.stdin.readline()", tmp_path_url) as process:
+            assert said(process) == "created"
+            process.kill()
+        assert run(READ, tmp_path_url) == self.SEEN
+
+    @pytest.fixture
+    def tmp_path_url(self, tmp_path_factory: pytest.TempPathFactory) -> str:
+        """The URL of a database that is not there yet."""
+        return f"sqlite:///{tmp_path_factory.mktemp('new') / 'errors.db'}"
+
+
+class TestOtherWriters:
+    def test_what_another_process_creates_shows_in_the_next_call(
+        self, repository: ErrorPatternRepository, url: str
+    ) -> None:
+        def seen() -> tuple[int, int, int, bool]:
+            matches = repository.match_context("import of a module")
+            return repository.count(), len(repository.list_all()), len(matches), repository.get(PATTERN_ID) is not None
+
+        before = seen()
+        run(CREATE, url)
+        assert (before, seen()) == ((0, 0, 0, False), (1, 1, 1, True))
+
+    def test_what_another_process_changes_shows_in_the_next_call(
+        self, repository: ErrorPatternRepository, url: str
+    ) -> None:
+        known = repository.record_failure("Port in use")
+        before = repository.get(known.pattern_id)
+        change = """
+import sys
+from error_patterns import ErrorPattern, ErrorPatternRepository
+
+ErrorPatternRepository.open(sys.argv[1]).update(ErrorPattern(pattern_id=sys.argv[2], pattern="Socket taken"))
+"""
+        run(change, url, known.pattern_id)
+        now = repository.get(known.pattern_id)
+        assert (before, now) == (known, known.model_copy(update={"pattern": "Socket taken"}))
+
+    def test_what_another_process_deletes_is_gone_in_the_next_call(
+        self, repository: ErrorPatternRepository, url: str
+    ) -> None:
+        known = repository.record_failure("Port in use")
+        before = repository.get(known.pattern_id)
+        delete = """
+import sys
+from error_patterns import ErrorPatternRepository
+
+ErrorPatternRepository.open(sys.argv[1]).delete(sys.argv[2])
+"""
+        run(delete, url, known.pattern_id)
+        assert (before, repository.get(known.pattern_id)) == (known, None)
+
+
+class TestAtOnce:
+    def test_one_failure_of_several_processes_is_counted_exactly(
+        self, repository: ErrorPatternRepository, url: str
+    ) -> None:
+        run_together(url, [["Port in use"] * 25] * 4)
+        assert [pattern.frequency for pattern in repository.list_all()] == [100]
+
+    def test_the_same_failures_of_several_processes_are_one_pattern_each(
+        self, repository: ErrorPatternRepository, url: str
+    ) -> None:
+        run_together(url, [names("shared"), names("shared")[::-1], names("shared"), names("shared")[::-1]])
+        assert {p.pattern: p.frequency for p in repository.list_all()} == dict.fromkeys(names("shared"), 4)
+
+    def test_different_failures_of_several_processes_are_all_kept(
+        self, repository: ErrorPatternRepository, url: str
+    ) -> None:
+        each = [names("north"), names("east"), names("south"), names("west")]
+        run_together(url, each)
+        assert sorted(p.pattern for p in repository.list_all()) == sorted(name for part in each for name in part)
+
+    def test_an_update_loses_nothing_that_is_recorded_meanwhile(
+        self, repository: ErrorPatternRepository, url: str
+    ) -> None:
+        known = repository.record_failure("Port in use")
+        checks = [f"check {number}" for number in range(25)]
+        with started(RECORD, url, *["Port in use"] * 50) as process:
+            assert said(process) == "ready"
+            go(process)
+            for check in checks:
+                pattern = repository.get(known.pattern_id)
+                assert pattern is not None
+                pattern.preventive_checks.append(check)
+                pattern.frequency += 1
+                repository.update(pattern)
+            assert process.wait() == 0
+        stored = repository.get(known.pattern_id)
+        assert stored is not None
+        assert (stored.frequency, stored.preventive_checks) == (1 + 50 + 25, checks)
+
+    def test_updates_of_two_processes_lose_nothing_of_each_other(
+        self, repository: ErrorPatternRepository, url: str
+    ) -> None:
+        repository.create(ErrorPattern(pattern_id=PATTERN_ID, pattern="Port in use", frequency=0))
+        add = """
+import sys
+from error_patterns import ErrorPatternRepository
+
+with ErrorPatternRepository.open(sys.argv[1]) as repository:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(25):
+        pattern = repository.get("01HXYZ1234567890ABCDEFGHIJ")
+        pattern.preventive_checks.append(f"{sys.argv[2]} {number}")
+        pattern.frequency += 1
+        repository.update(pattern)
+"""
+        with started(add, url, "left") as left, started(add, url, "right") as right:
+            assert (said(left), said(right)) == ("ready", "ready")
+            go(left)
+            go(right)
+            assert (left.wait(), right.wait()) == (0, 0)
+        stored = repository.get(PATTERN_ID)
+        assert stored is not None
+        assert (stored.frequency, len(stored.preventive_checks)) == (50, 50)
+
+
+class TestKilledWhileWriting:
+    TRANSACTION = """
+import sys
+from error_patterns import ErrorPattern, ErrorPatternRepository
+
+with ErrorPatternRepository.open(sys.argv[1]) as repository, repository.transaction() as together:
+    together.create(ErrorPattern(pattern="Port in use", keywords=["port"]))
+    together.record_failure("Disk full")
+    together.delete(sys.argv[2])
+    print("inside", flush=True)
+    sys.stdin.readline()
+"""
+    CREATE_MANY = """
+import sys
+from error_patterns import ErrorPattern, ErrorPatternRepository
+
+def patterns():
+    for number in range(2_500):
+        yield ErrorPattern(pattern=f"Port {number} in use")
+    print("inside", flush=True)
+    sys.stdin.readline()
+
+ErrorPatternRepository.open(sys.argv[1]).create_many(patterns())
+"""
+
+    @pytest.fixture(params=[TRANSACTION, CREATE_MANY], ids=["transaction", "create_many"])
+    def killed(self, request: pytest.FixtureRequest, repository: ErrorPatternRepository, url: str) -> ErrorPattern:
+        """A pattern that was there before a process was killed in the middle of a transaction."""
+        before = repository.record_failure("Out of memory")
+        with started(str(request.param), url, before.pattern_id) as process:
+            assert said(process) == "inside"
+            process.kill()
+        return before
+
+    def test_nothing_of_it_is_left(self, repository: ErrorPatternRepository, killed: ErrorPattern) -> None:
+        assert repository.list_all() == [killed]
+
+    def test_no_lock_of_it_is_left(self, repository: ErrorPatternRepository, killed: ErrorPattern) -> None:
+        assert repository.record_failure("Out of memory").frequency == killed.frequency + 1

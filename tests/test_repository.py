@@ -1,0 +1,603 @@
+"""What each call of a repository promises, whatever the database."""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import inspect as sa_inspect
+
+from error_patterns import (
+    ErrorPattern,
+    ErrorPatternRepository,
+    PatternAlreadyExistsError,
+    PatternNotFoundError,
+    PatternStatistics,
+)
+
+PATTERN_ID = "01HXYZ1234567890ABCDEFGH1J"
+SPELLINGS = [PATTERN_ID, PATTERN_ID.lower(), "OIHXYZ1234567890ABCDEFGHIJ", "olhxyzl23456789oabcdefghlj"]
+JUNK_IDS = ["", "x", PATTERN_ID[1:], f"{PATTERN_ID}0", f" {PATTERN_ID}", f"{PATTERN_ID}\n", "8" + "0" * 25, "U" * 26]
+JUNK_IDS += ["\x00", f"{PATTERN_ID[1:]}\x00", "\ud800", "\ud800" * 26, "١" * 26, "' OR 1=1 --", "%"]  # noqa: RUF001 - digits that are not ASCII
+MOMENT = datetime(2025, 1, 1, 12, tzinfo=UTC)
+FAILURE = "ConnectionRefusedError: broker"
+
+Call = Callable[[ErrorPatternRepository, ErrorPattern], ErrorPattern]
+CALLS: dict[str, Call] = {
+    "create": lambda repository, _: repository.create(ErrorPattern(pattern="p")),
+    "get": lambda repository, pattern: stored(repository, pattern.pattern_id),
+    "update": lambda repository, pattern: repository.update(ErrorPattern(pattern_id=pattern.pattern_id, pattern="new")),
+    "list_all": lambda repository, _: repository.list_all()[0],
+    "match_context": lambda repository, _: repository.match_context("eaddrinuse")[0],
+    "rank_context": lambda repository, _: repository.rank_context("eaddrinuse")[0].pattern,
+    "statistics": lambda repository, _: repository.statistics().most_frequent[0],
+    "record_failure": lambda repository, _: repository.record_failure(FAILURE),
+    "record_failure again": lambda repository, _: [repository.record_failure(FAILURE) for _ in range(2)][1],
+}
+
+
+def add_in_place(pattern: ErrorPattern) -> None:
+    pattern.keywords += ["c"]
+
+
+def change_and_assign(pattern: ErrorPattern) -> None:
+    pattern.keywords.append("c")
+    pattern.keywords = [*pattern.keywords, "d"]
+
+
+EDITS: dict[str, Callable[[ErrorPattern], None]] = {
+    "append": lambda pattern: pattern.keywords.append("c"),
+    "remove": lambda pattern: pattern.keywords.remove("a"),
+    "clear": lambda pattern: pattern.keywords.clear(),
+    "reverse": lambda pattern: pattern.keywords.reverse(),
+    "+=": add_in_place,
+    "append, then assign": change_and_assign,
+}
+
+
+def stored(repository: ErrorPatternRepository, pattern_id: str = PATTERN_ID) -> ErrorPattern:
+    found = repository.get(pattern_id)
+    assert found is not None
+    return found
+
+
+def everything(repository: ErrorPatternRepository) -> list[dict[str, object]]:
+    return [pattern.model_dump() for pattern in repository.list_all()]
+
+
+def raised(error: Exception, cause: Exception | None = None) -> Exception:
+    try:
+        raise error from cause
+    except type(error) as caught:
+        return caught
+
+
+def port_pattern(keywords: list[str] | None = None, frequency: int = 1) -> ErrorPattern:
+    return ErrorPattern(
+        pattern_id=PATTERN_ID,
+        pattern="Port in use",
+        keywords=["eaddrinuse"] if keywords is None else keywords,
+        frequency=frequency,
+        created_at=MOMENT,
+        last_seen=MOMENT,
+    )
+
+
+class TestCreate:
+    def test_stores_every_field(self, repository: ErrorPatternRepository) -> None:
+        pattern = port_pattern(frequency=7)
+        pattern.preventive_checks = ["lsof -i"]
+        pattern.historical_failures = ["bind failed"]
+        expected = pattern.model_dump()
+        repository.create(pattern)
+        assert stored(repository).model_dump() == expected
+
+    def test_returns_the_very_object(self, repository: ErrorPatternRepository) -> None:
+        pattern = port_pattern()
+        assert repository.create(pattern) is pattern
+
+    def test_never_stores_a_fingerprint(self, repository: ErrorPatternRepository) -> None:
+        repository.create(ErrorPattern(pattern_id=PATTERN_ID, pattern="p", fingerprint="1:abc"))
+        assert stored(repository).fingerprint is None
+
+    def test_lets_two_patterns_have_the_same_text(self, repository: ErrorPatternRepository) -> None:
+        repository.create(ErrorPattern(pattern="p"))
+        repository.create(ErrorPattern(pattern="p"))
+        assert repository.count() == 2
+
+    def test_names_a_taken_id(self, repository: ErrorPatternRepository) -> None:
+        repository.create(port_pattern())
+        with pytest.raises(PatternAlreadyExistsError) as error:
+            repository.create(ErrorPattern(pattern_id=PATTERN_ID.lower(), pattern="other"))
+        assert error.value.pattern_id == PATTERN_ID
+
+    def test_changes_nothing_for_a_taken_id(self, repository: ErrorPatternRepository) -> None:
+        repository.create(port_pattern())
+        before = everything(repository)
+        with pytest.raises(PatternAlreadyExistsError):
+            repository.create(ErrorPattern(pattern_id=PATTERN_ID, pattern="other", keywords=["intruder"]))
+        assert (everything(repository), repository.match_context("intruder other")) == (before, [])
+
+    def test_takes_the_object_again_after_a_refusal(self, repository: ErrorPatternRepository) -> None:
+        repository.create(ErrorPattern(pattern_id=PATTERN_ID, pattern="in the way"))
+        pattern = port_pattern()
+        with pytest.raises(PatternAlreadyExistsError):
+            repository.create(pattern)
+        repository.delete(PATTERN_ID)
+        assert repository.create(pattern) is pattern
+        assert stored(repository).keywords == ["eaddrinuse"]
+
+    def test_stores_what_was_loaded_from_elsewhere(self, repository: ErrorPatternRepository) -> None:
+        loaded = stored(repository, repository.record_failure(FAILURE).pattern_id)
+        repository.delete(loaded.pattern_id)
+        repository.create(loaded)
+        assert everything(repository) == [{**loaded.model_dump(), "fingerprint": None}]
+
+
+class TestCreateMany:
+    def test_counts_what_it_stored(self, repository: ErrorPatternRepository) -> None:
+        assert (
+            repository.create_many(ErrorPattern(pattern=f"p{n}") for n in range(2_001)) == repository.count() == 2_001
+        )
+
+    def test_takes_nothing_at_all(self, repository: ErrorPatternRepository) -> None:
+        assert repository.create_many([]) == 0
+
+    def test_stores_every_field(self, repository: ErrorPatternRepository) -> None:
+        pattern = port_pattern(frequency=7)
+        repository.create_many([pattern])
+        assert stored(repository).model_dump() == pattern.model_dump()
+
+    def test_makes_the_patterns_found(self, repository: ErrorPatternRepository) -> None:
+        repository.create_many([port_pattern()])
+        assert [match.pattern_id for match in repository.match_context("EADDRINUSE")] == [PATTERN_ID]
+
+    def test_never_stores_a_fingerprint(self, repository: ErrorPatternRepository) -> None:
+        repository.create_many([ErrorPattern(pattern_id=PATTERN_ID, pattern="p", fingerprint="1:abc")])
+        assert stored(repository).fingerprint is None
+
+    @pytest.mark.parametrize("place", [1, 999, 1_000, 1_500])
+    def test_stores_nothing_if_an_id_stands_twice(self, repository: ErrorPatternRepository, place: int) -> None:
+        patterns = [ErrorPattern(pattern="p", keywords=["many"]) for _ in range(place)]
+        with pytest.raises(PatternAlreadyExistsError) as error:
+            repository.create_many([port_pattern(), *patterns, port_pattern()])
+        assert (error.value.pattern_id, everything(repository)) == (PATTERN_ID, [])
+        assert repository.match_context("many") == []
+
+    @pytest.mark.parametrize("place", [0, 1_000])
+    def test_stores_nothing_if_an_id_is_taken(self, repository: ErrorPatternRepository, place: int) -> None:
+        repository.create(port_pattern())
+        patterns = [ErrorPattern(pattern="p") for _ in range(place)]
+        with pytest.raises(PatternAlreadyExistsError):
+            repository.create_many([*patterns, port_pattern()])
+        assert repository.count() == 1
+
+    def test_stores_nothing_if_the_iterable_fails(self, repository: ErrorPatternRepository) -> None:
+        def broken() -> Iterator[ErrorPattern]:
+            yield from (ErrorPattern(pattern="p") for _ in range(1_500))
+            raise OSError("the import file ended")
+
+        with pytest.raises(OSError, match="the import file ended"):
+            repository.create_many(broken())
+        assert repository.count() == 0
+
+    def test_streams_instead_of_collecting(self, repository: ErrorPatternRepository) -> None:
+        read = itertools.count()
+        endless = (port_pattern() for _ in read)
+        with pytest.raises(PatternAlreadyExistsError):
+            repository.create_many(endless)
+        assert next(read) <= 1_000
+
+
+class TestGetAndDelete:
+    @pytest.mark.parametrize("spelling", SPELLINGS)
+    def test_gets_by_any_spelling_of_the_id(self, repository: ErrorPatternRepository, spelling: str) -> None:
+        repository.create(port_pattern())
+        assert stored(repository, spelling).pattern_id == PATTERN_ID
+
+    @pytest.mark.parametrize("spelling", SPELLINGS)
+    def test_deletes_by_any_spelling_of_the_id(self, repository: ErrorPatternRepository, spelling: str) -> None:
+        repository.create(port_pattern())
+        assert [repository.delete(spelling) for _ in range(2)] == [True, False]
+
+    @pytest.mark.parametrize("pattern_id", [PATTERN_ID, *JUNK_IDS], ids=ascii)
+    def test_gets_none_for_an_unknown_id(self, repository: ErrorPatternRepository, pattern_id: str) -> None:
+        assert repository.get(pattern_id) is None
+
+    @pytest.mark.parametrize("pattern_id", JUNK_IDS, ids=ascii)
+    def test_deletes_nothing_for_an_unknown_id(self, repository: ErrorPatternRepository, pattern_id: str) -> None:
+        repository.create(port_pattern())
+        assert repository.delete(pattern_id) is False
+        assert repository.count() == 1
+
+    def test_finds_a_deleted_pattern_no_more(self, repository: ErrorPatternRepository) -> None:
+        repository.create(port_pattern())
+        repository.delete(PATTERN_ID)
+        repository.create(ErrorPattern(pattern_id=PATTERN_ID, pattern="something else"))
+        assert repository.match_context("eaddrinuse port in use") == []
+
+
+class TestListAll:
+    def test_has_the_newest_first_and_ties_by_id(self, repository: ErrorPatternRepository) -> None:
+        def seen(pattern_id: str, days: int) -> ErrorPattern:
+            return ErrorPattern(pattern_id=pattern_id * 26, pattern="p", last_seen=MOMENT + timedelta(days))
+
+        repository.create_many([seen("0", 1), seen("2", 2), seen("3", 1), seen("4", 3), seen("1", 1)])
+        assert [pattern.pattern_id[0] for pattern in repository.list_all()] == ["4", "2", "0", "1", "3"]
+
+    def test_pages_give_each_pattern_once(self, repository: ErrorPatternRepository) -> None:
+        repository.create_many(ErrorPattern(pattern="p", last_seen=MOMENT) for _ in range(7))
+        pages = [repository.list_all(limit=3, offset=offset) for offset in (0, 3, 6)]
+        assert [p.pattern_id for page in pages for p in page] == [p.pattern_id for p in repository.list_all()]
+
+    @pytest.mark.parametrize(
+        ("limit", "offset", "expected"), [(0, 0, 0), (None, 2, 1), (9, 0, 3), (None, 9, 0), (2, 2, 1)]
+    )
+    def test_gives_what_a_page_has(
+        self, repository: ErrorPatternRepository, limit: int | None, offset: int, expected: int
+    ) -> None:
+        repository.create_many(ErrorPattern(pattern="p") for _ in range(3))
+        assert len(repository.list_all(limit=limit, offset=offset)) == expected
+
+    @pytest.mark.parametrize("bound", [-1, 2**63])
+    @pytest.mark.parametrize("name", ["limit", "offset"])
+    def test_refuses_a_bound_that_is_none(self, repository: ErrorPatternRepository, name: str, bound: int) -> None:
+        limit, offset = (bound, 0) if name == "limit" else (None, bound)
+        with pytest.raises(ValueError, match=name):
+            repository.list_all(limit=limit, offset=offset)
+
+
+class TestMatching:
+    @pytest.fixture
+    def repository(self, repository: ErrorPatternRepository) -> ErrorPatternRepository:
+        repository.create(ErrorPattern(pattern="a", keywords=["redis", "timeout"]))
+        repository.create(ErrorPattern(pattern="b", keywords=["redis"]))
+        repository.create(ErrorPattern(pattern="c", keywords=["postgres"]))
+        return repository
+
+    def test_gives_the_best_first(self, repository: ErrorPatternRepository) -> None:
+        assert [p.pattern for p in repository.match_context("redis is down")] == ["b", "a"]
+
+    def test_gives_the_patterns_that_rank_context_gives(self, repository: ErrorPatternRepository) -> None:
+        ranked = [match.pattern.pattern_id for match in repository.rank_context("redis or postgres")]
+        assert [p.pattern_id for p in repository.match_context("redis or postgres")] == ranked
+
+    def test_says_how_much_and_why(self, repository: ErrorPatternRepository) -> None:
+        (match,) = repository.rank_context("a Postgres upgrade", min_score=0.9)
+        assert (match.score, match.matched_keywords) == (1.0, ("postgres",))
+
+    def test_leaves_out_what_scores_less(self, repository: ErrorPatternRepository) -> None:
+        assert [match.pattern.pattern for match in repository.rank_context("redis is down", min_score=1.0)] == ["b"]
+
+    @pytest.mark.parametrize(("limit", "expected"), [(0, 0), (1, 1), (10, 10), (None, 12)])
+    def test_gives_no_more_than_asked(
+        self, repository: ErrorPatternRepository, limit: int | None, expected: int
+    ) -> None:
+        repository.create_many(ErrorPattern(pattern="kafka") for _ in range(12))
+        assert len(repository.match_context("kafka", limit=limit)) == expected
+
+    @pytest.mark.parametrize("context", ["", "%", "nothing of the kind", "\x00\ud800", "redi_", "im'portant\" OR *"])
+    def test_finds_nothing_where_there_is_nothing(self, repository: ErrorPatternRepository, context: str) -> None:
+        assert repository.match_context(context) == []
+
+    def test_refuses_a_negative_limit(self, repository: ErrorPatternRepository) -> None:
+        with pytest.raises(ValueError, match="limit"):
+            repository.rank_context("redis", limit=-1)
+
+
+class TestStatistics:
+    def test_of_an_empty_memory(self, repository: ErrorPatternRepository) -> None:
+        assert repository.statistics() == PatternStatistics(
+            total_patterns=0, total_occurrences=0, first_created=None, last_seen=None, most_frequent=(), top_keywords=()
+        )
+
+    def test_sums_up_the_memory(self, repository: ErrorPatternRepository) -> None:
+        late = MOMENT + timedelta(days=1, microseconds=1)
+        repository.create(port_pattern(frequency=3))
+        repository.create(ErrorPattern(pattern="p", frequency=0, created_at=late, last_seen=late))
+        found = repository.statistics()
+        assert (found.total_patterns, found.total_occurrences) == (repository.count(), 3) == (2, 3)
+        assert (found.first_created, found.last_seen) == (MOMENT, late)
+
+    def test_has_the_most_frequent_first_then_the_newest_then_by_id(self, repository: ErrorPatternRepository) -> None:
+        table = [("3", 5, 0), ("1", 5, 0), ("2", 5, 1), ("0", 4, 9), ("4", 6, 0)]
+        repository.create_many(
+            ErrorPattern(pattern_id=n * 26, pattern="p", frequency=often, last_seen=MOMENT + timedelta(days))
+            for n, often, days in table
+        )
+        assert [p.pattern_id[0] for p in repository.statistics(top=4).most_frequent] == ["4", "2", "1", "3"]
+
+    def test_has_the_most_common_keywords_first_then_in_code_point_order(
+        self, repository: ErrorPatternRepository
+    ) -> None:
+        lists = [["b", "zz"], ["a", "b"], ["é", "Z"], []]
+        repository.create_many(ErrorPattern(pattern="p", keywords=keywords) for keywords in lists)
+        top = repository.statistics(top=4).top_keywords
+        assert top == (("b", 2), ("Z", 1), ("a", 1), ("zz", 1))
+
+    def test_refuses_a_negative_top(self, repository: ErrorPatternRepository) -> None:
+        with pytest.raises(ValueError, match="top"):
+            repository.statistics(top=-1)
+
+
+class TestUpdate:
+    def test_returns_the_very_object_as_it_is_stored_now(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.record_failure(FAILURE)
+        repository.record_failure(FAILURE)
+        pattern.keywords.append("added")
+        assert repository.update(pattern) is pattern
+        assert pattern.model_dump() == stored(repository, pattern.pattern_id).model_dump()
+
+    def test_writes_only_what_was_changed(self, repository: ErrorPatternRepository) -> None:
+        mine, theirs = (repository.create(port_pattern()), stored(repository))
+        theirs.pattern, theirs.preventive_checks = "Port taken", ["lsof -i"]
+        repository.update(theirs)
+        mine.keywords = ["bind"]
+        repository.update(mine)
+        expected = {"pattern": "Port taken", "preventive_checks": ["lsof -i"], "keywords": ["bind"]}
+        assert stored(repository).model_dump(include=set(expected)) == expected
+
+    def test_is_found_under_the_new_keywords_alone(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.create(port_pattern())
+        pattern.keywords = ["bind"]
+        repository.update(pattern)
+        assert [len(repository.match_context(context)) for context in ("bind", "eaddrinuse")] == [1, 0]
+
+    def test_leaves_what_never_changes(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.record_failure(FAILURE)
+        before = everything(repository)
+        pattern.created_at, pattern.fingerprint = MOMENT, "1:abc"
+        repository.update(pattern)
+        assert everything(repository) == before == [pattern.model_dump()]
+
+    def test_with_another_id_does_not_touch_the_pattern_of_that_id(self, repository: ErrorPatternRepository) -> None:
+        repository.create(port_pattern())
+        pattern = repository.create(ErrorPattern(pattern="p"))
+        pattern.pattern_id, pattern.pattern = PATTERN_ID, "overwritten"
+        with contextlib.suppress(PatternNotFoundError):
+            repository.update(pattern)
+        assert stored(repository).pattern == "Port in use"
+
+    def test_never_undoes_a_failure_recorded_meanwhile(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.record_failure(FAILURE, keywords=["broker"], preventive_checks=["a"])
+        recorded = repository.record_failure(FAILURE, keywords=["amqp"], preventive_checks=["b"])
+        pattern.keywords, pattern.preventive_checks = ["mq"], ["a", "c"]
+        pattern.frequency, pattern.last_seen = 11, MOMENT
+        pattern.historical_failures.append("note")
+        repository.update(pattern)
+        merged = {"keywords": ["mq", "amqp"], "preventive_checks": ["a", "c", "b"], "frequency": 12}
+        merged |= {"last_seen": recorded.last_seen}
+        assert pattern.model_dump(include=set(merged)) == merged
+
+    def test_keeps_an_equal_failure_recorded_meanwhile(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.record_failure(FAILURE)
+        repository.record_failure(FAILURE)
+        pattern.historical_failures.append("note")
+        assert sorted(repository.update(pattern).historical_failures) == [FAILURE, FAILURE, "note"]
+
+    def test_joins_two_edits_of_a_list(self, repository: ErrorPatternRepository) -> None:
+        mine, theirs = (repository.create(port_pattern(["a", "b", "c"])), stored(repository))
+        theirs.keywords = ["a", "c", "theirs"]
+        repository.update(theirs)
+        mine.keywords = ["mine", "b", "c"]
+        repository.update(mine)
+        assert stored(repository).keywords == ["mine", "c", "theirs"]
+
+    @pytest.mark.parametrize("moment", [MOMENT - timedelta(1), MOMENT + timedelta(1)])
+    def test_writes_a_last_seen_that_nobody_else_moved(
+        self, repository: ErrorPatternRepository, moment: datetime
+    ) -> None:
+        pattern = repository.create(port_pattern())
+        pattern.last_seen = moment
+        repository.update(pattern)
+        assert stored(repository).last_seen == moment
+
+    def test_never_counts_below_nothing(self, repository: ErrorPatternRepository) -> None:
+        mine, theirs = (repository.create(port_pattern(frequency=5)), stored(repository))
+        for pattern in (mine, theirs):
+            pattern.frequency = 1
+            repository.update(pattern)
+        assert stored(repository).frequency == 0
+
+    def test_has_no_effect_twice(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.create(port_pattern())
+        pattern.frequency = 5
+        pattern.keywords.append("bind")
+        repository.update(pattern)
+        other = stored(repository)
+        other.keywords.remove("bind")
+        repository.update(other)
+        repository.update(pattern)
+        assert (stored(repository).frequency, stored(repository).keywords) == (5, ["eaddrinuse"])
+
+    @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+    def test_writes_a_list_however_it_was_changed(
+        self, repository: ErrorPatternRepository, edit: Callable[[ErrorPattern], None]
+    ) -> None:
+        pattern = repository.create(port_pattern(["a", "b"]))
+        edit(pattern)
+        expected = list(pattern.keywords)
+        repository.update(pattern)
+        assert stored(repository).keywords == expected != ["a", "b"]
+
+    def test_takes_away_what_was_in_a_list_when_it_was_stored(self, repository: ErrorPatternRepository) -> None:
+        pattern = port_pattern(["a"])
+        pattern.keywords.append("b")
+        repository.create(pattern)
+        pattern.keywords.remove("b")
+        assert repository.update(pattern).keywords == ["a"]
+
+    def test_takes_away_a_failure_that_was_just_recorded(self, repository: ErrorPatternRepository) -> None:
+        repository.record_failure(FAILURE)
+        pattern = repository.record_failure(FAILURE)
+        pattern.historical_failures.clear()
+        assert repository.update(pattern).historical_failures == []
+
+    def test_writes_what_is_changed_through_a_list_held_since_before(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.create(port_pattern())
+        keywords = pattern.keywords
+        keywords.append("first")
+        repository.update(pattern)
+        keywords.append("second")
+        repository.update(pattern)
+        assert stored(repository).keywords == ["eaddrinuse", "first", "second"]
+
+    def test_writes_what_was_set_in_a_pattern_of_ones_own(self, repository: ErrorPatternRepository) -> None:
+        repository.create(port_pattern(frequency=7))
+        repository.update(ErrorPattern(pattern_id=PATTERN_ID.lower(), pattern="new", keywords=[]))
+        expected = {**port_pattern(frequency=7).model_dump(), "pattern": "new", "keywords": []}
+        assert everything(repository) == [expected]
+
+    def test_goes_on_from_there_with_a_pattern_of_ones_own(self, repository: ErrorPatternRepository) -> None:
+        repository.create(port_pattern(frequency=7))
+        mine = repository.update(ErrorPattern(pattern_id=PATTERN_ID, pattern="new"))
+        repository.update(ErrorPattern(pattern_id=PATTERN_ID, pattern="newer"))
+        mine.keywords.append("bind")
+        repository.update(mine)
+        assert (mine.pattern, mine.frequency, mine.keywords) == ("newer", 7, ["eaddrinuse", "bind"])
+
+    def test_says_which_pattern_is_missing(self, repository: ErrorPatternRepository) -> None:
+        with pytest.raises(PatternNotFoundError) as error:
+            repository.update(port_pattern())
+        assert error.value.pattern_id == PATTERN_ID
+
+    @pytest.mark.parametrize("loaded", [True, False])
+    def test_writes_at_the_retry_after_a_failure(self, repository: ErrorPatternRepository, loaded: bool) -> None:
+        pattern = repository.create(port_pattern()) if loaded else port_pattern()
+        pattern.keywords.append("bind")
+        repository.delete(PATTERN_ID)
+        with pytest.raises(PatternNotFoundError):
+            repository.update(pattern)
+        repository.create(port_pattern())
+        repository.update(pattern)
+        assert stored(repository).keywords == ["eaddrinuse", "bind"]
+
+
+class TestRecordFailure:
+    def test_makes_a_pattern_of_an_unknown_failure(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.record_failure(FAILURE, preventive_checks=["start it"])
+        assert (pattern.pattern, pattern.historical_failures) == (FAILURE, [FAILURE])
+        assert (pattern.frequency, pattern.preventive_checks) == (1, ["start it"])
+        assert everything(repository) == [pattern.model_dump()]
+
+    def test_counts_a_known_failure(self, repository: ErrorPatternRepository) -> None:
+        first, second = (repository.record_failure(f"Timeout: {n} s waited") for n in (5, 30))
+        assert (second.pattern_id, second.frequency) == (first.pattern_id, 2)
+        assert second.historical_failures == ["Timeout: 5 s waited", "Timeout: 30 s waited"]
+        assert everything(repository) == [second.model_dump()]
+
+    def test_makes_the_failure_found(self, repository: ErrorPatternRepository) -> None:
+        repository.record_failure("ModuleNotFoundError: No module named 'requests'")
+        assert len(repository.match_context("import requests")) == 1
+
+    @pytest.mark.parametrize(
+        ("error", "signs"),
+        [
+            (raised(KeyError("user_id")), ["Traceback", "KeyError: 'user_id'", "in raised"]),
+            (KeyError("user_id"), ["KeyError: 'user_id'"]),
+            (TimeoutError(), ["TimeoutError"]),
+            (raised(RuntimeError("save"), OSError("no space")), ["OSError: no space", "direct cause", "RuntimeError"]),
+            (ExceptionGroup("both", [KeyError("a"), OSError("b")]), ["both", "KeyError: 'a'", "OSError: b"]),
+        ],
+        ids=["raised", "never raised", "without message", "chained", "group"],
+    )
+    def test_keeps_what_an_exception_says(
+        self, repository: ErrorPatternRepository, error: Exception, signs: list[str]
+    ) -> None:
+        (text,) = repository.record_failure(error).historical_failures
+        assert [sign for sign in signs if sign not in text] == []
+
+    def test_takes_the_keywords_given(self, repository: ErrorPatternRepository) -> None:
+        assert repository.record_failure(FAILURE, keywords=["only", "these"]).keywords == ["only", "these"]
+
+    @pytest.mark.parametrize(("given", "expected"), [(None, ["mq"]), ([], ["mq"]), (["amqp", "MQ"], ["mq", "amqp"])])
+    def test_adds_keywords_to_those_of_a_known_pattern(
+        self, repository: ErrorPatternRepository, given: list[str] | None, expected: list[str]
+    ) -> None:
+        repository.record_failure(FAILURE, keywords=["mq"])
+        pattern = repository.record_failure(FAILURE, keywords=given)
+        assert pattern.keywords == expected
+        assert [len(repository.match_context(keyword)) for keyword in expected] == [1] * len(expected)
+
+    def test_adds_checks_and_never_blanks_them(self, repository: ErrorPatternRepository) -> None:
+        for checks in (["a", "b"], [], ["c", "a"]):
+            repository.record_failure(FAILURE, preventive_checks=checks)
+        assert repository.list_all()[0].preventive_checks == ["a", "b", "c"]
+
+    def test_keeps_the_first_64_checks(self, repository: ErrorPatternRepository) -> None:
+        checks = [f"check {n}" for n in range(70)]
+        repository.record_failure(FAILURE, preventive_checks=checks[:60])
+        assert repository.record_failure(FAILURE, preventive_checks=checks[60:]).preventive_checks == checks[:64]
+
+    def test_keeps_the_newest_20_failures(self, repository: ErrorPatternRepository) -> None:
+        patterns = [repository.record_failure(f"Timeout: {n} s waited") for n in range(23)]
+        assert patterns[-1].historical_failures == [f"Timeout: {n} s waited" for n in range(3, 23)]
+
+    @pytest.mark.parametrize("days", [-30, 30])
+    def test_moves_last_seen_forward_and_never_back(self, repository: ErrorPatternRepository, days: int) -> None:
+        pattern = repository.record_failure(FAILURE)
+        pattern.last_seen += timedelta(days)
+        repository.update(pattern)
+        before = datetime.now(UTC)
+        assert repository.record_failure(FAILURE).last_seen >= max(before, pattern.last_seen)
+        assert (stored(repository, pattern.pattern_id).last_seen == pattern.last_seen) is (days > 0)
+
+    @pytest.mark.parametrize("failure", ["", " \n\t"], ids=repr)
+    def test_refuses_an_empty_failure(self, repository: ErrorPatternRepository, failure: str) -> None:
+        with pytest.raises(ValidationError):
+            repository.record_failure(failure)
+        assert repository.count() == 0
+
+    @pytest.mark.parametrize(("keywords", "checks"), [([""], []), (["k" * 201], []), (["\x00"], []), ([], [" "])])
+    def test_changes_nothing_for_refused_input(
+        self, repository: ErrorPatternRepository, keywords: list[str], checks: list[str]
+    ) -> None:
+        repository.record_failure(FAILURE)
+        before = everything(repository)
+        with pytest.raises(ValidationError):
+            repository.record_failure(FAILURE, keywords=keywords, preventive_checks=checks)
+        assert everything(repository) == before
+
+    def test_replaces_what_no_database_can_hold(self, repository: ErrorPatternRepository) -> None:
+        assert repository.record_failure("bad\x00 \ud800 byte").historical_failures == ["bad\ufffd \ufffd byte"]
+
+
+class TestReturnedPatterns:
+    @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+    def test_are_detached_and_whole(self, repository: ErrorPatternRepository, call: Call) -> None:
+        pattern = call(repository, repository.create(port_pattern()))
+        state = sa_inspect(pattern)
+        assert (state.session, state.unloaded, state.expired) == (None, set(), False)
+
+    @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+    def test_can_be_edited_for_an_update(self, repository: ErrorPatternRepository, call: Call) -> None:
+        pattern = call(repository, repository.create(port_pattern()))
+        pattern.keywords.append("edited")
+        repository.update(pattern)
+        assert stored(repository, pattern.pattern_id).keywords[-1] == "edited"
+
+    def test_can_be_read_and_edited_after_the_repository_is_closed(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.create(port_pattern())
+        repository.close()
+        pattern.keywords.append("bind")
+        assert pattern.keywords == ["eaddrinuse", "bind"]
+
+    def test_show_nothing_that_was_not_written(self, repository: ErrorPatternRepository) -> None:
+        repository.create(port_pattern()).keywords.append("unwritten")
+        assert stored(repository).keywords == ["eaddrinuse"]
+
+
+class TestClose:
+    def test_comes_at_the_end_of_with(self, repository: ErrorPatternRepository) -> None:
+        with repository as entered:
+            assert entered is repository
+
+    def test_may_come_twice(self, repository: ErrorPatternRepository) -> None:
+        repository.close()
+        repository.close()
+
+    def test_lets_an_error_through(self, repository: ErrorPatternRepository) -> None:
+        with pytest.raises(KeyError), repository:
+            raise KeyError
