@@ -14,8 +14,9 @@ FINGERPRINT_VERSION = 1
 DRAWN_KEYWORDS = 24
 """The most keywords that are drawn from one failure."""
 
-_FRAME = re.compile(r'^\s*File "(?P<file>.*?)", line \d+(?:, in (?P<function>.+))?$')
-_RAISED = re.compile(r"^(?:\s*\| ?)*(?P<type>[A-Za-z_][\w.]*)(?:: (?P<message>.*))?$")
+_FRAME = re.compile(r'^[\s|]*File "(?P<file>.*?)", line \d+(?:, in (?P<function>.+))?$')
+_RAISED = re.compile(r"^(?:(?:\s*\|)+ ?)?(?P<type>[A-Za-z_](?:[\w.]|<locals>)*)(?:: (?P<message>.*))?$")
+_GROUP_MEMBER = re.compile(r"^[\s|]*\+[-+]+ \d+ -+$")
 _HINTS = re.compile(r"[.;]? (?:Did you mean|Did you forget|Perhaps you forgot|Maybe you meant)\b.*")
 
 # In this order: what contains other kinds comes before them. Each placeholder is one word, which is no keyword.
@@ -24,7 +25,7 @@ _VOLATILE = tuple(
     for expression, placeholder in (
         (r"\x1b\[[0-9;?]*[ -/]*[@-~]", ""),
         (r"\b[a-z][a-z0-9+.-]{1,30}://[^\s\"'<>]+", "<url>"),
-        (r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b", "<email>"),
+        (r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b", "<email>"),
         (r"\b\d{4}-\d\d-\d\d(?:[t ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:z|[+-]\d\d:?\d\d)?)?", "<time>"),
         (r"\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b", "<time>"),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
@@ -71,6 +72,8 @@ def essence(text: str) -> list[str]:
         if frame := _FRAME.match(line):
             is_traceback = in_frames = True
             found.append(f"in {frame['function'] or '<module>'}")
+        elif _GROUP_MEMBER.match(line):
+            in_frames = True
         elif in_frames and (raised := _RAISED.match(line)):
             in_frames = False
             message = _HINTS.sub("", raised["message"] or "")
@@ -88,11 +91,17 @@ def fingerprint(text: str) -> str:
 
 def headline(text: str) -> str:
     """The line that names the failure: the last exception of a traceback, otherwise the first line with text."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if any(_FRAME.match(line) for line in lines):
-        raised = [line for line in lines if _RAISED.match(line) and ":" in line] or lines
-        return cut(raised[-1], MAX_PATTERN_CHARACTERS)
-    return cut(lines[0] if lines else "", MAX_PATTERN_CHARACTERS)
+    lines = [line for line in text.splitlines() if line.strip()]
+    chosen = lines[0] if lines else ""
+    in_frames = False
+    for line in lines:
+        if _FRAME.match(line):
+            in_frames = True
+        elif in_frames and (raised := _RAISED.match(line)):
+            in_frames, chosen = False, line[raised.start("type") :]
+    if in_frames:  # the traceback was cut off before its exception
+        chosen = lines[-1]
+    return cut(chosen.strip(), MAX_PATTERN_CHARACTERS)
 
 
 def keywords_of(text: str) -> list[str]:

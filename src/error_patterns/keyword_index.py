@@ -29,6 +29,7 @@ from error_patterns.fields import ULID_CHARACTERS
 from error_patterns.models import ErrorPattern
 from error_patterns.text import MAX_TERM_CHARACTERS, phrases_of, term_of
 
+MAX_WORDS = 2**15 - 1  # of the column; compatibility forms such as ㌖ are several words a character
 PATTERN_TEXT = -1
 """The position of the pattern's own text; keywords stand at their positions in the list, from 0."""
 
@@ -68,7 +69,7 @@ def postings_of(pattern_id: str, pattern: str, keywords: Sequence[str]) -> list[
             place = (term_of(phrase), position)
             longest[place] = max(len(phrase), longest.get(place, 0))
     return [
-        Posting(term=term, pattern_id=pattern_id, position=position, words=words)
+        Posting(term=term, pattern_id=pattern_id, position=position, words=min(words, MAX_WORDS))
         for (term, position), words in longest.items()
     ]
 

@@ -1,9 +1,9 @@
 """Which patterns a context resembles, and how much. The rules of what matches are those of `error_patterns.text`.
 
 A pattern matches when any of its keywords, or its own text, occurs in the context. Its score is the weight of what
-occurs, divided by the weight of all its keywords (and of its text, where that occurs). The weight of a phrase falls
-with the number of patterns that share it and rises with its number of words; it does not depend on how many patterns
-are stored, so a match keeps its score while the memory grows around it.
+occurs, divided by the weight of all its keywords (and of its text, where that occurs). A phrase of w words whose index
+term stands n times in the index weighs (1 + ln w) / (1 + ln n): less the more it is shared, more the longer it is, and
+the same however many patterns are stored, so that a match keeps its score while the memory grows around it.
 
 Every look-up is by index: the terms of the context, then the phrases of the patterns found. A question with a limit
 looks at no more than `CANDIDATES` phrases found, those of the rarest terms first: what very many patterns share raises

@@ -4,7 +4,8 @@ import re
 
 _HIDDEN = "[redacted]"
 _SENSITIVE_NAME = (
-    r"[\w.-]*(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential)[\w.-]*"
+    r"(?<![\w.-])(?=[\w.-]*?(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credential))"
+    r"[\w.-]++"
 )
 
 # What each rule captures stays; what it matches besides is a secret.
@@ -13,9 +14,9 @@ _RULES = (
     re.compile(r"(\b[a-z][a-z0-9+.-]{1,30}://[^\s:/@]{0,100}:)[^\s/@]+(@)", re.IGNORECASE),
     re.compile(r"(\bauthorization[\"']?\s*[:=]\s*[\"']?(?:bearer|basic|token)\s+)[^\s\"',;]+()", re.IGNORECASE),
     re.compile(r"(\bbearer\s+)[\w.~+/=-]{12,}()", re.IGNORECASE),
-    re.compile(rf"(\b{_SENSITIVE_NAME}[\"']?\s*[:=]\s*[\"'])[^\"'\n]+([\"'])", re.IGNORECASE),
-    re.compile(rf"(\b{_SENSITIVE_NAME}\s*=\s*)[^\s\"',;&]+()", re.IGNORECASE),
-    re.compile(r"()\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*()"),  # a JSON Web Token
+    re.compile(rf"({_SENSITIVE_NAME}[\"']?\s*[:=]\s*[\"'])[^\"'\n]+([\"'])", re.IGNORECASE),
+    re.compile(rf"({_SENSITIVE_NAME}\s*=\s*)[^\s\"',;&]+()", re.IGNORECASE),
+    re.compile(r"(?<![\w-])((?>[\w-]*?\b(?=eyJ)))[\w-]{11,}+\.[\w-]{8,}+\.[\w-]*()"),  # a JSON Web Token
     re.compile(r"()\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|sk-|sk_live_|rk_live_|pypi-|AKIA|ASIA)[\w-]{16,}()"),
 )
 

@@ -64,16 +64,44 @@ def cut(text: str, limit: int) -> str:
 
 
 @functools.cache
-def _runs() -> re.Pattern[str]:
-    """Runs that make words; `re` counts no combining mark as part of one, though Hindi and others need it."""
+def _mark_runs() -> re.Pattern[str]:
+    """Runs of more than 30 combining marks, the most that Unicode's Stream-Safe Text Format allows (UAX 15, 13)."""
+    every = (chr(code) for code in range(0x300, 0x20000))
+    marks = "".join(c for c in every if all(map(unicodedata.combining, unicodedata.normalize("NFKD", c))))
+    return re.compile(f"([{marks}]{{30}})[{marks}]+")
+
+
+def _normal(text: str) -> str:
+    """The text in NFKC, which takes quadratic time where very many combining marks follow one another."""
+    if text.isascii():
+        return storable(text)
+    return unicodedata.normalize("NFKC", _mark_runs().sub(r"\1", storable(text)))
+
+
+_ASCII_RUNS = re.compile(r"[^\W_]+")
+
+
+def _runs_of(normal: str) -> list[str]:
+    """The runs of characters that make words."""
+    return (_ASCII_RUNS if normal.isascii() else _any_runs()).findall(normal)
+
+
+@functools.cache
+def _any_runs() -> re.Pattern[str]:
+    """`re` counts no combining mark as part of a word, though Hindi and others need it."""
     marks = [chr(code) for code in range(0x300, 0x20000) if unicodedata.category(chr(code))[0] == "M"]
     spaced = f"(?![{_UNSPACED}])[^\\W_]"
-    return re.compile(f"(?P<unspaced>[{_UNSPACED}])|{spaced}(?:{spaced}|(?![{_UNSPACED}])[{''.join(marks)}])*")
+    return re.compile(f"[{_UNSPACED}]|{spaced}(?:{spaced}|(?![{_UNSPACED}])[{''.join(marks)}])*")
 
 
 # The last capital of several begins the next part (HTTPServer); a digit stays with the letters before it (utf8).
 _CAMEL_SHAPE = re.compile("U+(?=Ul)|U?[ld]+|U+d*|[^Uld]+")
-_SYMBOLS = re.compile(r"(?:[^\w\s]|_)+")
+_SYMBOLS = re.compile(r"[\W_]+")
+
+
+def _symbol_runs(text: str) -> list[str]:
+    """What stands between the words, without its white space."""
+    return [symbols for run in _SYMBOLS.findall(text) if (symbols := "".join(run.split()))]
 
 
 def _parts(run: str) -> list[str]:
@@ -91,16 +119,30 @@ def singular(word: str) -> str:
     on both sides, as `caches` and `matches` cannot be told apart by their ending.
     """
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) and word not in _NO_PLURALS:
-        word = f"{word[:-3]}y" if word.endswith("ies") and len(word) > 4 else word[:-1]
+        word = word[:-1]
+    if word.endswith("ie") and len(word) > 3:
+        word = f"{word[:-2]}y"
     if word.endswith(("sse", "che", "she", "xe", "ze")) or (word.endswith("se") and len(word) > 4):
         return word[:-1]
     return word
 
 
-@functools.lru_cache(maxsize=65_536)
 def _word_forms(run: str) -> tuple[str, tuple[str, ...]]:
     """A run as one word, and as the words of its parts."""
-    return singular(run.casefold()), tuple(singular(part.casefold()) for part in _parts(run))
+    return _short_word_forms(run) if len(run) <= 64 else _any_word_forms(run)  # a cache of bounded size in memory
+
+
+def _any_word_forms(run: str) -> tuple[str, tuple[str, ...]]:
+    if len(run) > 2 and run[-1] == "s" and run[:-1].isupper():  # APIs, IDs
+        run = run[:-1]
+    return singular(_folded(run)), tuple(singular(_folded(part)) for part in _parts(run))
+
+
+_short_word_forms = functools.lru_cache(maxsize=65_536)(_any_word_forms)
+
+
+def _folded(run: str) -> str:
+    return unicodedata.normalize("NFKC", run.casefold())  # casefold takes some letters apart
 
 
 _Step = tuple[str, int]
@@ -115,11 +157,11 @@ class Words:
 
     def __init__(self, text: str) -> None:
         """Read the text; any text will do."""
-        text = unicodedata.normalize("NFKC", storable(text))
+        text = _normal(text)
         self._places: list[tuple[_Step, ...]] = []
-        for match in _runs().finditer(text):
-            self._add(*_word_forms(match.group()))
-        for run in _SYMBOLS.findall(text):
+        for run in _runs_of(text):
+            self._add(*_word_forms(run))
+        for run in _symbol_runs(text):
             self._places.append(())
             for symbol in run:
                 self._add(symbol, (symbol,))
@@ -171,11 +213,10 @@ def phrases_of(text: str) -> tuple[tuple[str, ...], ...]:
 
     One for most keywords, two for `ImportError`, none for white space. A text without words is its symbols.
     """
-    normal = unicodedata.normalize("NFKC", storable(text))
-    forms = [_word_forms(match.group()) for match in _runs().finditer(normal)]
+    normal = _normal(text)
+    forms = [_word_forms(run) for run in _runs_of(normal)]
     if not forms:
-        symbols = tuple("".join(_SYMBOLS.findall(normal)))
-        return (symbols,) if symbols else ()
+        return tuple(tuple(run) for run in _symbol_runs(normal))
     parts = tuple(part for _, run_parts in forms for part in run_parts)
     whole = tuple(whole for whole, _ in forms)
     return (parts,) if parts == whole else (parts, whole)
