@@ -1,5 +1,6 @@
 """All that must hold before a change lands: `nox`. One session: `nox -s types`; their names: `nox --list`."""
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from python_discovery import get_interpreter
 nox.needs_version = ">=2026.10"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
+os.environ.setdefault("UV_SYSTEM_CERTS", "true")  # trust whom the machine trusts, as pip does
 
 SUPPORTED = ("3.11", "3.12", "3.13")
 OURS = f"{sys.version_info.major}.{sys.version_info.minor}"
