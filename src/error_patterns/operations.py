@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col
 
-from error_patterns import changes, failures, keyword_index, matching
+from error_patterns import adoption, changes, failures, keyword_index, matching
 from error_patterns.errors import PatternAlreadyExistsError, PatternNotFoundError
 from error_patterns.fields import MAX_CHECKS, MAX_KEYWORDS, known_id
 from error_patterns.models import ErrorPattern
@@ -69,7 +69,7 @@ def update(session: Session, pattern: ErrorPattern) -> ErrorPattern:
         session.flush()
     except StaleDataError as error:
         raise PatternNotFoundError(pattern_id) from error
-    return changes.adopt(session, pattern, stored)
+    return adoption.adopt(session, pattern, stored)
 
 
 def delete(session: Session, pattern_id: str) -> bool:
