@@ -254,7 +254,3 @@ def _existing(repository: ErrorPatternRepository, pattern_id: str) -> ErrorPatte
     if pattern is None:
         raise PatternNotFoundError(pattern_id)
     return pattern
-
-
-if __name__ == "__main__":
-    main()

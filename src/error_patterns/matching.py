@@ -26,8 +26,12 @@ from error_patterns.models import ErrorPattern
 from error_patterns.results import PatternMatch
 from error_patterns.text import TERM_WORDS, Words, phrases_of
 
-RELEVANT_SCORE = 0.5
-"""The score from which a match is worth an agent's attention."""
+RELEVANT_SCORE = 0.4
+"""The score from which a match is worth an agent's attention.
+
+Chosen on 92 labelled failures of shell commands and 178 unrelated ones: it keeps 86 % of the true matches, and 0.6 % of
+the unrelated texts. (0.3: 91 % and 4.5 %; 0.5: 76 % and none.)
+"""
 
 COMMON_TERM = 1_000
 """From so many phrases on, a term counts as common and is not counted any further."""
