@@ -17,7 +17,7 @@ from alembic.util import CommandError
 from sqlalchemy import JSON, URL, Connection, Engine, MetaData
 from sqlmodel import AutoString, UTCDateTime
 
-from error_patterns.database import create_engine, translated_errors
+from error_patterns.database import create_engine, switch_to_wal, translated_errors
 from error_patterns.errors import DatabaseRejectedError, SchemaOutOfDateError, SchemaTooNewError
 from error_patterns.keyword_index import keyword_index
 from error_patterns.models import ErrorPattern
@@ -117,8 +117,7 @@ def exclusive(engine: Engine) -> Generator[Connection]:
     """A connection in a transaction in which nobody else migrates: committed on success, rolled back on an error."""
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
-            # WAL is a property of the file. It cannot be set inside a transaction, and read-only files keep theirs.
-            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            switch_to_wal(connection)
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
