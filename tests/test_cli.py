@@ -246,6 +246,17 @@ class TestProgram:
         done = program("list", "--database-url", f"sqlite:///{tmp_path}", check=False)
         assert (done.returncode, done.stderr.count("\n"), "it is a directory" in done.stderr) == (1, 1, True)
 
+    @pytest.mark.parametrize("arguments", [["list", "--limit", str(2**63)], ["stats", "--top", str(2**63)]])
+    def test_a_number_beyond_all_bounds_is_one_line(self, run: Run, arguments: list[str]) -> None:
+        outcome = run(*arguments)
+        assert (outcome.status, outcome.err.count("\n")) == (1, 1)
+
+    def test_a_closed_standard_input_is_one_line(self, url: str) -> None:
+        command = [sys.executable, "-m", "error_patterns", "match", "--database-url", url]
+        with_closed_input = ["sh", "-c", 'exec "$@" <&-', "sh", *command]
+        done = subprocess.run(with_closed_input, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (1, "error: standard input is closed\n")
+
     def test_piped_output_has_no_colours(self, url: str, port: ErrorPattern) -> None:
         assert "\x1b" not in program("list", "--database-url", url).stdout
 

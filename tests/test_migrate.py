@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Engine, Index, Integer, MetaData, Table, inspect, make_url
+from sqlalchemy.orm import sessionmaker
 from sqlmodel import SQLModel
 
 from error_patterns import (
@@ -379,3 +381,19 @@ def test_processes_may_open_one_new_database_at_once(tmp_path: Path) -> None:
     for url in urls:
         with ErrorPatternRepository.open(url, migrate=False) as repository:
             assert {pattern.pattern for pattern in repository.list_all()} == names
+
+
+def test_threads_may_open_different_new_databases_at_once(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path / f'thread {number}.db'}" for number in range(6)]
+    with ThreadPoolExecutor(len(urls)) as pool:
+        list(pool.map(migrate.upgrade, urls))
+    assert [migrate.check(url) for url in urls] == [[]] * len(urls)
+
+
+def test_tables_that_create_all_made_are_taken_over_with_what_is_in_them(new_url: str) -> None:
+    engine = create_engine(new_url)
+    SQLModel.metadata.create_all(engine)
+    pattern = ErrorPatternRepository(sessionmaker(engine)).create(ErrorPattern(pattern="kept"))
+    engine.dispose()
+    with ErrorPatternRepository.open(new_url) as repository:
+        assert (repository.get(pattern.pattern_id), migrate.current(new_url)) == (pattern, migrate.head())

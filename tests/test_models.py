@@ -479,6 +479,13 @@ class TestRowsWrittenUnderOlderRules:
     def test_can_be_deleted(self, repository: ErrorPatternRepository) -> None:
         assert repository.delete(ULID)
 
+    def test_can_be_counted(self, database: sqlite3.Connection, repository: ErrorPatternRepository) -> None:
+        recorded = repository.record_failure("boom")
+        old = json.dumps(["x" * 3000])
+        database.execute("UPDATE error_patterns SET preventive_checks = ? WHERE pattern = 'boom'", [old])
+        database.commit()
+        assert (repository.record_failure("boom").frequency, recorded.frequency) == (2, 1)
+
     def test_can_be_deleted_in_a_session(self, session: Session) -> None:
         session.delete(session.get_one(ErrorPattern, CANONICAL_ULID))
         session.commit()

@@ -261,3 +261,28 @@ ErrorPatternRepository.open(sys.argv[1]).create_many(patterns())
 
     def test_no_lock_of_it_is_left(self, repository: ErrorPatternRepository, killed: ErrorPattern) -> None:
         assert repository.record_failure("Out of memory").frequency == killed.frequency + 1
+
+
+FORKED = """
+import os, sys
+from error_patterns import ErrorPatternRepository
+
+repository = ErrorPatternRepository.open(sys.argv[1])
+repository.record_failure("boom: the same")
+is_ready, say_ready = os.pipe()
+child = os.fork()
+if child == 0:
+    os.read(is_ready, 1)
+    for _ in range(10):
+        repository.record_failure("boom: the same")
+    os._exit(0)
+repository.close()
+os.write(say_ready, b"x")
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_what_a_forked_child_records_is_kept_when_the_parent_closes(url: str) -> None:
+    subprocess.run([sys.executable, "-c", FORKED, url], check=True)
+    with ErrorPatternRepository.open(url) as repository:
+        assert [pattern.frequency for pattern in repository.list_all()] == [11]

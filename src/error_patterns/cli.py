@@ -1,5 +1,6 @@
 """The command `error-patterns`: the calls of the repository, one command each."""
 
+import subprocess
 import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -8,6 +9,7 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from sqlalchemy import URL
 
 from error_patterns import demo as demonstration
 from error_patterns import migrate
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(args=arguments)
     except ValidationError as error:
         fail("; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False)))
-    except (ErrorPatternsError, OSError) as error:
+    except (ErrorPatternsError, OSError, ValueError, subprocess.CalledProcessError) as error:
         fail(str(error))
 
 
@@ -221,7 +223,7 @@ def demo(
 ) -> None:
     """Show the main job in two real processes: one fails, the next one is warned."""
     path = file or Path(tempfile.mkdtemp(prefix="error-patterns-")) / "demo.db"
-    url = f"sqlite:///{path}"
+    url = URL.create("sqlite", database=str(path)).render_as_string()
     migrate.upgrade(url)
     print_line(f"the database: {path}")
     demonstration.run(url)

@@ -1,6 +1,8 @@
 """Engines, transactions, and what a driver's error means to the caller."""
 
+import os
 import time
+import weakref
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -41,10 +43,28 @@ def create_engine(url: str | URL) -> Engine:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite_engine(parsed)
         if parsed.get_backend_name() == "postgresql":
-            return sa_create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+            return _closed_before_forks(sa_create_engine(parsed, hide_parameters=True, pool_pre_ping=True))
     except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
         raise DatabaseUnavailableError(f"{_shown(parsed)}: {error}") from error
     raise DatabaseUnavailableError(f"{_shown(parsed)}: only sqlite and postgresql are supported")
+
+
+_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def _closed_before_forks(engine: Engine) -> Engine:
+    """The engine, which closes its idle connections before the process forks: shared by two, they lose data."""
+    _engines.add(engine)
+    return engine
+
+
+def _close_idle_connections() -> None:
+    for engine in list(_engines):
+        engine.dispose()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_close_idle_connections)
 
 
 def _parsed(url: str | URL) -> URL:
@@ -77,7 +97,7 @@ def _sqlite_engine(url: URL) -> Engine:
             url, hide_parameters=True, poolclass=QueuePool, pool_size=1, max_overflow=0, connect_args=in_turns
         )
     else:
-        engine = sa_create_engine(url, hide_parameters=True, connect_args=settings)
+        engine = _closed_before_forks(sa_create_engine(url, hide_parameters=True, connect_args=settings))
     event.listen(engine, "connect", _set_up_sqlite)
     return engine
 

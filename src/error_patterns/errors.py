@@ -7,6 +7,17 @@ class ErrorPatternsError(Exception):
     The error of the database driver, if there was one, is the `__cause__`.
     """
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the message as it is: the arguments of a subclass are not those of `Exception`."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[ErrorPatternsError], args: tuple[object, ...], state: dict[str, object]) -> ErrorPatternsError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
 
 class PatternNotFoundError(ErrorPatternsError):
     """There is no pattern with this id, or it was deleted in the meantime."""

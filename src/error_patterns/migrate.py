@@ -1,6 +1,7 @@
 """Migrations from code: upgrade, current and check without alembic.ini and without the source repository."""
 
 import functools
+import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ from error_patterns.models import ErrorPattern
 VERSION_TABLE = "error_patterns_alembic_version"
 """Not Alembic's default: the database may have migrations of the caller's own."""
 
+_ALEMBIC = threading.Lock()  # alembic.context and alembic.op are one for the whole process
+
 _ADVISORY_LOCK = 5_728_401_963_174  # a number that no other program is likely to lock
 
 
@@ -42,8 +45,10 @@ def upgrade(database: str | URL | Engine) -> None:
     """
     with _engine(database) as engine:
         if _checked_revision(engine) != head():
-            with exclusive(engine) as connection:
-                command.upgrade(_config(connection), "head")
+            with _ALEMBIC, exclusive(engine) as connection:
+                # SQLModel.metadata.create_all makes our tables along with the caller's, as they are declared.
+                adopt = command.stamp if _made_by_create_all(connection) else command.upgrade
+                adopt(_config(connection), "head")
 
 
 def current(database: str | URL | Engine) -> str | None:
@@ -82,10 +87,7 @@ def check(database: str | URL | Engine) -> list[str]:
     with _engine(database) as engine:
         require_head(engine)
         with engine.connect() as connection:
-            context = MigrationContext.configure(
-                connection, opts={"version_table": VERSION_TABLE, "include_name": is_ours, "compare_type": True}
-            )
-            return [str(difference) for difference in compare_metadata(context, declared_metadata())]
+            return _differences(connection)
 
 
 def declared_metadata() -> MetaData:
@@ -143,6 +145,17 @@ def _checked_revision(engine: Engine) -> str | None:
     if found is not None and found not in _revisions():
         raise SchemaTooNewError(found, head())
     return found
+
+
+def _differences(connection: Connection) -> list[str]:
+    options = {"version_table": VERSION_TABLE, "include_name": is_ours, "compare_type": True}
+    context = MigrationContext.configure(connection, opts=options)
+    return [str(difference) for difference in compare_metadata(context, declared_metadata())]
+
+
+def _made_by_create_all(connection: Connection) -> bool:
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    return context.get_current_revision() is None and not _differences(connection)
 
 
 def _migrations() -> Path:

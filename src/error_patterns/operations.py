@@ -155,9 +155,9 @@ def record_failure(
         keyword_index.write(session, [stored])
         return stored
     stored.historical_failures.append(text)
-    stored.preventive_checks = _joined(stored.preventive_checks, new.preventive_checks, MAX_CHECKS)
+    _join(stored, "preventive_checks", new.preventive_checks, MAX_CHECKS)
     if keywords is not None:
-        stored.keywords = _joined(stored.keywords, new.keywords, MAX_KEYWORDS)
+        _join(stored, "keywords", new.keywords, MAX_KEYWORDS)
     session.flush()
     return stored
 
@@ -216,9 +216,12 @@ def _is_taken_id(error: IntegrityError) -> bool:
     return "pk_error_patterns" in reason or "error_patterns.pattern_id" in reason
 
 
-def _joined(old: Sequence[str], new: Sequence[str], most: int) -> list[str]:
-    """The old items and those of the new ones that are not among them, as far as there is room."""
-    return list(dict.fromkeys([*old, *new]))[:most]
+def _join(stored: ErrorPattern, field: str, new: Sequence[str], most: int) -> None:
+    """Add what the list does not have, as far as there is room; a list written under older rules stays as it is."""
+    old: list[str] = getattr(stored, field)
+    joined = list(dict.fromkeys([*old, *new]))[: max(most, len(old))]
+    if len(joined) > len(old):
+        setattr(stored, field, joined)
 
 
 def _checked_bound(name: str, value: int) -> int:

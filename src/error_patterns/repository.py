@@ -149,7 +149,8 @@ class ErrorPatternRepository:
 
         What others wrote since you got the pattern stays: counts of both sides add up, the later `last_seen` wins, and
         lists keep what each side added. `pattern_id`, `created_at` and `fingerprint` are never written. For a pattern
-        that you made yourself, every field that you set is written as it is.
+        that you made yourself, every field that you set is written as it is. A pattern that belongs to the session of
+        `in_session` is written by that session, as SQLAlchemy writes it, without joining what others wrote.
 
         Raises:
             PatternNotFoundError: No pattern with this id is stored.
@@ -211,13 +212,15 @@ class ErrorPatternRepository:
     ) -> ErrorPattern:
         """Count a failure: one more for its pattern if it was seen before, otherwise a new pattern.
 
-        Two failures are the same if they differ only in paths, numbers, times, addresses and the like. Secrets are
-        taken out before anything is stored. N processes that record one failure M times make its frequency N·M.
+        Two failures are the same if they differ only in paths, numbers, times, addresses and the like. Common forms of
+        secrets are taken out before anything is stored. N processes that record one failure M times make its frequency
+        N·M.
 
         Args:
             failure: The exception, or the text of a traceback or of a tool's error output.
             keywords: What gives the failure away; None draws them from the text. Those of a known pattern are added to.
-            preventive_checks: What to do so that it does not come back; added to those of a known pattern.
+            preventive_checks: What to do so that it does not come back; added to those of a known pattern, as far as
+                there is room for them.
 
         Raises:
             pydantic.ValidationError: The failure is empty, or a keyword or check breaks a rule of `ErrorPattern`.

@@ -25,6 +25,8 @@ def given_text(text: str | None, file: Path | None) -> str:
             raise typer.BadParameter("give a text or --file, not both")
         return file.read_bytes().decode(errors="replace")
     if text in (None, "-"):
+        if sys.stdin is None:
+            raise OSError("standard input is closed")
         return sys.stdin.buffer.read().decode(errors="replace")
     return text or ""
 
