@@ -1,7 +1,6 @@
 """What a database that cannot be used tells the caller, and how those are set up that can."""
 
 import gc
-import importlib.util
 import socket
 import sqlite3
 import sys
@@ -130,10 +129,10 @@ class TestUnusableURL:
             ("", "cannot be read"),
             ("errors.db", "cannot be read"),
             ("postgresql://host:port/name", "cannot be read"),
-            ("oracle://host/name", "only sqlite and postgresql are supported"),
-            ("nonsense://host/name", "only sqlite and postgresql are supported"),
-            ("sqlite+nonsense:///errors.db", "sqlite.nonsense"),
-            ("postgresql+nonsense://host/name", "postgresql.nonsense"),
+            ("oracle://host/name", "only sqlite:// and postgresql://"),
+            ("nonsense://host/name", "only sqlite:// and postgresql://"),
+            ("sqlite+nonsense:///errors.db", "not sqlite+nonsense://"),
+            ("postgresql+nonsense://host/name", "not postgresql+nonsense://"),
             ("sqlite://errors.db", "Invalid SQLite URL"),
             ("sqlite:///errors.db?timeout=soon", "soon"),
         ],
@@ -146,8 +145,7 @@ class TestUnusableURL:
         assert "psycopg" in str(refusal("postgresql://host/name"))
 
     def test_a_server_that_does_not_answer_is_unreachable(self, closed_port: int) -> None:
-        reason = "unreachable" if importlib.util.find_spec("psycopg") else "No module named 'psycopg'"
-        assert reason in str(refusal(f"postgresql://user@127.0.0.1:{closed_port}/name"))
+        assert "unreachable" in str(refusal(f"postgresql://user@127.0.0.1:{closed_port}/name"))
 
 
 class TestPasswords:

@@ -6,6 +6,8 @@
 ...     matches = repository.rank_context("import requests")
 """
 
+from typing import TYPE_CHECKING
+
 from error_patterns.errors import (
     DatabaseRejectedError,
     DatabaseUnavailableError,
@@ -22,8 +24,12 @@ from error_patterns.models import ErrorPattern
 from error_patterns.repository import ErrorPatternRepository
 from error_patterns.results import KeywordCount, PatternMatch, PatternStatistics
 
+if TYPE_CHECKING:
+    from error_patterns.async_repository import AsyncErrorPatternRepository
+
 __all__ = [
     "RELEVANT_SCORE",
+    "AsyncErrorPatternRepository",
     "DatabaseRejectedError",
     "DatabaseUnavailableError",
     "ErrorPattern",
@@ -39,3 +45,18 @@ __all__ = [
     "SchemaTooNewError",
     "render_guidance",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load `AsyncErrorPatternRepository` when it is asked for: it needs greenlet, and services without asyncio do not.
+
+    Raises:
+        ImportError: greenlet is missing; the message has the command that installs it.
+    """
+    if name != "AsyncErrorPatternRepository":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from error_patterns import async_repository  # noqa: PLC0415 - as said above
+    except ImportError as error:
+        raise ImportError(f"{name}: {error}; run: pip install 'error-patterns[asyncio]'", name=name) from error
+    return async_repository.AsyncErrorPatternRepository

@@ -1,16 +1,23 @@
 """What a caller changed in a pattern, and how it joins what others wrote in the meantime."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
+from sqlalchemy import Connection, event, select
 from sqlalchemy import inspect as sa_inspect
+from sqlalchemy.orm import Mapper, Session, object_session
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlmodel import col
 
 from error_patterns.fields import CheckedList
 from error_patterns.models import ErrorPattern
 
 FIXED_FIELDS = frozenset({"pattern_id", "created_at", "fingerprint"})
 """What an update never writes."""
+
+_LOCKED = "error_patterns.locked"  # the key in Session.info
 
 
 def stored_id(pattern: ErrorPattern) -> str:
@@ -26,13 +33,8 @@ def apply(pattern: ErrorPattern, stored: ErrorPattern) -> None:
     wrote stays: counts add up, the later `last_seen` wins, lists keep what each side added and lose what each removed.
     A pattern that the caller made has no such base: each field that was set is written as it is.
     """
-    state = sa_inspect(pattern)
     for name in changed(pattern):
-        wanted = getattr(pattern, name)
-        if state.has_identity:
-            before = state.attrs[name].history.deleted
-            wanted = _merged(before[0] if before else None, wanted, getattr(stored, name))
-        setattr(stored, name, wanted)
+        setattr(stored, name, _joined(pattern, name, getattr(stored, name)))
 
 
 def changed(pattern: ErrorPattern) -> set[str]:
@@ -45,10 +47,47 @@ def changed(pattern: ErrorPattern) -> set[str]:
     }
 
 
+@contextmanager
+def locked(session: Session, stored: ErrorPattern) -> Generator[None]:
+    """The row of `stored` is locked, and `stored` shows it as it is: nothing can have been written beside it."""
+    session.info[_LOCKED] = stored
+    try:
+        yield
+    finally:
+        del session.info[_LOCKED]
+
+
+@event.listens_for(ErrorPattern, "before_update")
+def _join_what_others_wrote(mapper: Mapper[ErrorPattern], connection: Connection, target: ErrorPattern) -> None:
+    """The same for a pattern that belongs to a session, whichever writes it: an admin page, or `in_session`."""
+    session, state = object_session(target), sa_inspect(target)
+    if session is not None and session.info.get(_LOCKED) is target:
+        return
+    names = [name for name in type(target).model_fields if state.attrs[name].history.has_changes()]
+    row = select(*(getattr(ErrorPattern, name) for name in names)).where(
+        col(ErrorPattern.pattern_id) == stored_id(target)
+    )
+    stored = connection.execute(row.with_for_update()).mappings().one_or_none() if names else None
+    for name, value in (stored or {}).items():
+        if name in FIXED_FIELDS:
+            set_committed_value(target, name, value)
+        elif (joined := _joined(target, name, value)) != getattr(target, name):
+            setattr(target, name, joined)
+
+
+def _joined(pattern: ErrorPattern, name: str, stored: object) -> object:
+    """What becomes of a field that the caller changed, where the database has this value."""
+    state, wanted = sa_inspect(pattern), getattr(pattern, name)
+    if not state.has_identity:
+        return wanted
+    before = next(iter(state.attrs[name].history.deleted or ()), wanted)  # a list changed in place has no other before
+    return _merged(before.stored if isinstance(before, CheckedList) else before, wanted, stored)
+
+
 def _merged(base: object, wanted: object, current: object) -> object:
     """What both sides made of the base; what the caller wants where there is no base to compare with."""
-    if isinstance(wanted, CheckedList) and isinstance(current, CheckedList) and wanted.stored is not None:
-        return _merged_lists(wanted.stored, wanted, current)
+    if isinstance(base, tuple) and isinstance(wanted, list) and isinstance(current, list):
+        return _merged_lists(base, wanted, current)
     if isinstance(base, int) and isinstance(wanted, int) and isinstance(current, int):
         return max(0, current + wanted - base)
     if isinstance(base, datetime) and isinstance(wanted, datetime) and isinstance(current, datetime):

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import case, collate, func, insert, select
+from sqlalchemy import case, collate, func, select
 from sqlalchemy import delete as delete_from
 from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.dialects import postgresql, sqlite
@@ -42,8 +42,7 @@ def create_many(session: Session, patterns: Iterable[ErrorPattern]) -> int:
     """Store new patterns, a batch at a time."""
     created = 0
     for batch in _batches(patterns):
-        _refuse_taken_ids(session, [pattern.pattern_id for pattern in batch])
-        session.execute(insert(ErrorPattern), [_row(pattern) | {"fingerprint": None} for pattern in batch])
+        _insert_new(session, batch)
         keyword_index.write(session, batch)
         created += len(batch)
     return created
@@ -66,7 +65,8 @@ def update(session: Session, pattern: ErrorPattern) -> ErrorPattern:
         if stored is pattern:
             return stored
         changes.apply(pattern, stored)
-        session.flush()
+        with changes.locked(session, stored):
+            session.flush()
     except StaleDataError as error:
         raise PatternNotFoundError(pattern_id) from error
     return adoption.adopt(session, pattern, stored)
@@ -77,9 +77,11 @@ def delete(session: Session, pattern_id: str) -> bool:
     known = known_id(pattern_id)
     if known is None:
         return False
-    keyword_index.erase(session, known)
     statement = delete_from(ErrorPattern).where(col(ErrorPattern.pattern_id) == known)
-    return bool(session.scalars(statement.returning(col(ErrorPattern.pattern_id))).all())
+    deleted = session.scalars(statement.returning(col(ErrorPattern.pattern_id))).all()
+    # After the row, which every writer locks first: two writers that lock in different orders wait for each other.
+    keyword_index.erase(session, known)
+    return bool(deleted)
 
 
 def list_all(session: Session, *, limit: int | None = None, offset: int = 0) -> list[ErrorPattern]:
@@ -158,7 +160,8 @@ def record_failure(
     _join(stored, "preventive_checks", new.preventive_checks, MAX_CHECKS)
     if keywords is not None:
         _join(stored, "keywords", new.keywords, MAX_KEYWORDS)
-    session.flush()
+    with changes.locked(session, stored):
+        session.flush()
     return stored
 
 
@@ -197,17 +200,15 @@ def _batches(patterns: Iterable[ErrorPattern]) -> Iterator[list[ErrorPattern]]:
         yield batch
 
 
-def _refuse_taken_ids(session: Session, pattern_ids: list[str]) -> None:
-    """Raise for an id that stands twice in the list, or that is stored."""
-    seen: set[str] = set()
-    for pattern_id in pattern_ids:
-        if pattern_id in seen:
-            raise PatternAlreadyExistsError(pattern_id)
-        seen.add(pattern_id)
-    is_asked = col(ErrorPattern.pattern_id).in_(matching.listed(session, pattern_ids))
-    taken = session.scalar(select(col(ErrorPattern.pattern_id)).where(is_asked).limit(1))
-    if taken is not None:
-        raise PatternAlreadyExistsError(taken)
+def _insert_new(session: Session, patterns: list[ErrorPattern]) -> None:
+    """Insert them all; raise for an id that stands twice among them, or that is stored."""
+    statement = _insert(session).on_conflict_do_nothing(index_elements=[col(ErrorPattern.pattern_id)])
+    rows = [_row(pattern) | {"fingerprint": None} for pattern in patterns]
+    inserted = set(session.scalars(statement.returning(col(ErrorPattern.pattern_id)), rows))
+    for pattern in patterns:
+        if pattern.pattern_id not in inserted:
+            raise PatternAlreadyExistsError(pattern.pattern_id)
+        inserted.remove(pattern.pattern_id)
 
 
 def _is_taken_id(error: IntegrityError) -> bool:

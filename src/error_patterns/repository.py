@@ -1,20 +1,25 @@
 """`ErrorPatternRepository`: every operation in a transaction of its own. The operations are in `operations`."""
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 from sqlalchemy import URL
 from sqlalchemy.orm import Session, sessionmaker
+from tenacity import Retrying
 
 from error_patterns import operations
-from error_patterns.database import Over, SavepointPerCall, SessionFactory, SessionPerCall, UnitOfWork, create_engine
+from error_patterns.database import create_engine
 from error_patterns.models import ErrorPattern
 from error_patterns.results import PatternMatch, PatternStatistics
+from error_patterns.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+SessionFactory = Callable[[], Session]
+"""Whatever makes a session: a `sessionmaker`, or a function of the caller's."""
 
 
 class ErrorPatternRepository:
@@ -40,7 +45,7 @@ class ErrorPatternRepository:
         Args:
             session_factory: Any callable without arguments that returns a new `sqlalchemy.orm.Session`.
         """
-        self._unit_of_work: UnitOfWork = SessionPerCall(session_factory)
+        self._unit_of_work: UnitOfWork[AbstractContextManager[Session]] = in_transactions(session_factory)
         self._dispose: Callable[[], None] | None = None
 
     @classmethod
@@ -81,13 +86,12 @@ class ErrorPatternRepository:
             ...     session.add(order)
             ...     ErrorPatternRepository.in_session(session).record_failure("OutOfStock: 0 left")
         """
-        return cls._of(SavepointPerCall(session, detaches=False))
+        return cls._sharing(session, detaches=False)
 
     @classmethod
-    def _of(cls, unit_of_work: UnitOfWork) -> Self:
-        repository = cls.__new__(cls)
-        repository._unit_of_work = unit_of_work
-        repository._dispose = None
+    def _sharing(cls, session: Session, *, detaches: bool) -> Self:
+        repository = cls(lambda: session)
+        repository._unit_of_work = in_savepoints(lambda: nullcontext(session), detaches=detaches)
         return repository
 
     @contextmanager
@@ -101,18 +105,19 @@ class ErrorPatternRepository:
             ...     together.delete(old.pattern_id)
             ...     together.create(ErrorPattern(pattern="Port in use", keywords=["EADDRINUSE"]))
         """
-        with self._unit_of_work.begin(writes=True) as session:
-            together = self._of(SavepointPerCall(session, detaches=self._unit_of_work.detaches))
+        outer = self._unit_of_work
+        with outer.sessions() as session, outer.scope(session, True):
+            together = self._sharing(session, detaches=outer.detaches)
             try:
                 yield together
             finally:
-                together._unit_of_work = Over("the transaction")
+                together._unit_of_work = over("the transaction")
 
     def close(self) -> None:
         """Close the connections that `open` made; a repository over a session factory has none of its own."""
         if self._dispose is not None:
             self._dispose()
-            self._unit_of_work = Over("the repository")
+            self._unit_of_work = over("the repository")
 
     def __enter__(self) -> Self:
         """The repository itself."""
@@ -227,10 +232,17 @@ class ErrorPatternRepository:
         """
         return self._write(operations.record_failure, failure, keywords=keywords, preventive_checks=preventive_checks)
 
-    def _read(self, operation: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        with self._unit_of_work.begin(writes=False) as session:
-            return operation(session, *args, **kwargs)
+    def _read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        return self._run(False, operation, *args, **kwargs)
 
-    def _write(self, operation: Callable[Concatenate[Session, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
-        with self._unit_of_work.begin(writes=True) as session:
-            return operation(session, *args, **kwargs)
+    def _write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        return self._run(True, operation, *args, **kwargs)
+
+    def _run(self, writes: bool, operation: Operation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        unit_of_work = self._unit_of_work
+
+        def once() -> R:
+            with unit_of_work.sessions() as session, unit_of_work.scope(session, writes):
+                return operation(session, *args, **kwargs)
+
+        return unit_of_work.repeating(Retrying, args)(once)

@@ -1,0 +1,99 @@
+"""What an error of a database driver means to the caller."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.orm import Session
+
+from error_patterns.errors import DatabaseRejectedError, DatabaseUnavailableError, ErrorPatternsError
+
+
+def shown(url: URL) -> str:
+    """The URL for a message: without the password, and without the options, which may hold another."""
+    hosts = {name: value for name, value in url.query.items() if name in {"host", "port"}}
+    return url.set(drivername=url.get_backend_name(), query=hosts).render_as_string(hide_password=True)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether the database gave up a transaction for a conflict with another one, and has undone all of it."""
+    cause = error.__cause__ if isinstance(error, ErrorPatternsError) else None
+    return isinstance(cause, DBAPIError) and _sqlstate(cause.orig) in _CONFLICTS
+
+
+@contextmanager
+def translated_errors(source: Session | Engine) -> Generator[None]:
+    """Raise an `ErrorPatternsError` for each error of the database driver or of the connection pool."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeoutError) as error:
+        bind = source.get_bind() if isinstance(source, Session) else source
+        raise _translated(error, bind.engine.url) from error
+
+
+_SQLITE_REASONS = {
+    "BUSY": "locked by another writer for longer than the timeout",
+    "LOCKED": "locked by another connection",
+    "READONLY": "read-only",
+    "FULL": "the disk is full",
+    "NOTADB": "the file is not a database",
+    "CORRUPT": "the file is damaged",
+    "CANTOPEN": "the file cannot be opened: it is a directory, or its directory is missing or closed to this user",
+    "IOERR": "the disk cannot be read or written",
+    "PERM": "access denied",
+    "AUTH": "access denied",
+}
+# Classes of SQLSTATE, and single ones, https://www.postgresql.org/docs/current/errcodes-appendix.html
+_POSTGRESQL_REASONS = {
+    "08": "unreachable",
+    "25006": "read-only",
+    "28": "access denied",
+    "3D": "there is no such database",
+    "40": "given up after a conflict with another transaction",
+    "53100": "the disk is full",
+    "53": "out of resources",
+    "55P03": "locked for longer than the timeout",
+    "57": "shut down or interrupted",
+    "58": "a system error on the server",
+}
+_CONFLICTS = {"40001", "40P01"}  # serialization failure, deadlock
+_MISSING_TABLE = ("no such table", "UndefinedTable")
+
+
+def _translated(error: DBAPIError | PoolTimeoutError, url: URL) -> ErrorPatternsError:
+    """The error of this package for an error of a driver, with its first line and without values or passwords."""
+    where = shown(url)
+    if isinstance(error, PoolTimeoutError):
+        return DatabaseUnavailableError(f"{where}: every connection of the pool was in use for too long")
+    driver_error = error.orig
+    first_line = next(iter(str(driver_error).splitlines()), type(driver_error).__name__)
+    reason = _reason(driver_error)
+    if reason is None:
+        return DatabaseRejectedError(f"{where}: the database refused: {first_line}{_advice(driver_error)}")
+    return DatabaseUnavailableError(f"{where}: {reason} ({first_line})")
+
+
+def _reason(driver_error: BaseException | None) -> str | None:
+    """Why the database cannot be used, or None if it can."""
+    sqlite_name = getattr(driver_error, "sqlite_errorname", None)
+    if isinstance(sqlite_name, str):
+        return _SQLITE_REASONS.get(sqlite_name.split("_")[1])
+    sqlstate = _sqlstate(driver_error)
+    if sqlstate is not None:
+        return _POSTGRESQL_REASONS.get(sqlstate) or _POSTGRESQL_REASONS.get(sqlstate[:2])
+    if type(driver_error).__name__ == "OperationalError":  # psycopg without an SQLSTATE: it never got to the server
+        return "unreachable"
+    return None
+
+
+def _sqlstate(driver_error: BaseException | None) -> str | None:
+    sqlstate = getattr(driver_error, "sqlstate", None)
+    return sqlstate if isinstance(sqlstate, str) else None
+
+
+def _advice(driver_error: BaseException | None) -> str:
+    if any(sign in f"{type(driver_error).__name__}: {driver_error}" for sign in _MISSING_TABLE):
+        return "; is the schema missing? run: error-patterns db upgrade --database-url URL"
+    return ""

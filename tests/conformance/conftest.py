@@ -1,0 +1,88 @@
+"""Every promise of the repository, on each database, sync and async: the tests beside this file are written once."""
+
+import asyncio
+from collections.abc import Generator
+
+import pytest
+from sqlalchemy import AsyncAdaptedQueuePool, Engine, QueuePool, create_engine
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+from ulid import ULID
+
+from blocking import blocking
+from calls import Order, WatchedSession
+from error_patterns import AsyncErrorPatternRepository, ErrorPattern, ErrorPatternRepository
+
+
+@pytest.fixture(params=["file", "memory", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """The URL of a database of the test's own."""
+    if request.param == "memory":  # shared by all connections of this process that name it
+        return f"sqlite:///file:{ULID()}?mode=memory&cache=shared&uri=true"
+    found = request.getfixturevalue(f"{request.param}_url")
+    assert isinstance(found, str)
+    return found
+
+
+@pytest.fixture(params=["sync", "async"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which of the two repositories the test runs on."""
+    return str(request.param)
+
+
+@pytest.fixture
+def repository(kind: str, url: str, runner: asyncio.Runner) -> Generator[ErrorPatternRepository]:
+    """A repository on that database; the async one does without `await` here."""
+    if kind == "sync":
+        opened = ErrorPatternRepository.open(url)
+    else:
+        opened = blocking(AsyncErrorPatternRepository.open(url), ErrorPatternRepository, runner)
+    with opened:
+        yield opened
+
+
+@pytest.fixture
+def redis(repository: ErrorPatternRepository) -> ErrorPattern:
+    """A stored pattern."""
+    return repository.create(ErrorPattern(pattern="Redis is gone", keywords=["redis"]))
+
+
+@pytest.fixture
+def engine(url: str, repository: ErrorPatternRepository) -> Generator[Engine]:
+    """The caller's engine, with no settings of the package, on the database of the repository."""
+    plain = create_engine(url, poolclass=QueuePool)
+    Order.metadata.create_all(plain)
+    yield plain
+    plain.dispose()
+
+
+Joined = tuple[Session, ErrorPatternRepository]
+
+
+@pytest.fixture
+def session_and_joined(kind: str, engine: Engine, runner: asyncio.Runner) -> Generator[Joined]:
+    """The caller's session, and a repository inside it."""
+    if kind == "sync":
+        with WatchedSession(engine) as plain:
+            yield plain, ErrorPatternRepository.in_session(plain)
+        return
+    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+    async_url = engine.url.set(drivername=drivers[engine.dialect.name])
+    async_engine = create_async_engine(async_url, poolclass=AsyncAdaptedQueuePool)
+    async_session = AsyncSession(async_engine, sync_session_class=WatchedSession)
+    joined = AsyncErrorPatternRepository.in_session(async_session)
+    with blocking(async_session, Session, runner) as session:
+        yield session, blocking(joined, ErrorPatternRepository, runner)
+    runner.run(async_engine.dispose())
+
+
+@pytest.fixture
+def session(session_and_joined: Joined) -> Session:
+    """The caller's session."""
+    return session_and_joined[0]
+
+
+@pytest.fixture
+def joined(session_and_joined: Joined) -> ErrorPatternRepository:
+    """A repository inside the caller's session."""
+    return session_and_joined[1]
