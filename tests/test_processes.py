@@ -4,9 +4,13 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
+from itertools import product
+from pathlib import Path
+from string import ascii_lowercase
 
 import pytest
 
+import servers
 from error_patterns import ErrorPattern, ErrorPatternRepository
 
 PATTERN_ID = "01HXYZ1234567890ABCDEFGHIJ"
@@ -46,6 +50,63 @@ with ErrorPatternRepository.open(sys.argv[1]) as repository:
         repository.record_failure(failure)
 """
 
+RECORD_ASYNC = """
+import asyncio
+import sys
+from error_patterns import AsyncErrorPatternRepository
+
+async def main():
+    async with AsyncErrorPatternRepository.open(sys.argv[1]) as repository:
+        print("ready", flush=True)
+        sys.stdin.readline()
+        await asyncio.gather(*map(repository.record_failure, sys.argv[2:]))
+
+asyncio.run(main())
+"""
+
+OPEN = """
+import sys
+from error_patterns import ErrorPatternRepository
+
+print("ready", flush=True)
+sys.stdin.readline()
+with ErrorPatternRepository.open(sys.argv[1]) as repository:
+    repository.record_failure("Port in use")
+"""
+
+OPEN_ASYNC = """
+import asyncio
+import sys
+from error_patterns import AsyncErrorPatternRepository
+
+async def main():
+    print("ready", flush=True)
+    sys.stdin.readline()
+    async with AsyncErrorPatternRepository.open(sys.argv[1]) as repository:
+        await repository.record_failure("Port in use")
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(params=["file", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """A migrated database that processes can share."""
+    found = request.getfixturevalue(f"{request.param}_url")
+    assert isinstance(found, str)
+    return found
+
+
+@pytest.fixture(params=["file", "postgresql"])
+def new_url(request: pytest.FixtureRequest, tmp_path: Path, databases: servers.Databases) -> Generator[str]:
+    """A database that no process has opened yet."""
+    if request.param == "file":
+        yield f"sqlite:///{tmp_path / 'new.db'}"
+        return
+    empty = databases.empty()
+    yield empty.render_as_string(hide_password=False)
+    databases.drop(empty)
+
 
 @contextmanager
 def started(script: str, *arguments: str) -> Generator[subprocess.Popen[str]]:
@@ -79,10 +140,10 @@ def run(script: str, *arguments: str) -> str:
         return printed.strip()
 
 
-def run_together(url: str, failures_of_each: list[list[str]]) -> None:
-    """Record failures in as many processes as there are lists, all at once."""
+def run_together(url: str, *programs: tuple[str, list[str]]) -> None:
+    """Run the scripts with their failures in a process each, all at once."""
     with ExitStack() as stack:
-        processes = [stack.enter_context(started(RECORD, url, *failures)) for failures in failures_of_each]
+        processes = [stack.enter_context(started(script, url, *failures)) for script, failures in programs]
         assert [said(process) for process in processes] == ["ready"] * len(processes)
         for process in processes:
             go(process)
@@ -90,28 +151,23 @@ def run_together(url: str, failures_of_each: list[list[str]]) -> None:
 
 
 def names(prefix: str) -> list[str]:
-    """25 failures that differ in more than a number, which would make them the same."""
-    return [f"Error: {prefix} {letter * 3}" for letter in "abcdefghijklmnopqrstuvwxy"]
+    """250 failures that differ in more than a number, which would make them the same."""
+    return [f"Error: {prefix} {''.join(letters)}" for letters in product(ascii_lowercase, "abcdefghij")][:250]
 
 
 class TestRestart:
     SEEN = "01HXYZ1234567890ABCDEFGH1J ImportError import module 1"
 
     @pytest.mark.parametrize("end", ["", "os._exit(0)"], ids=["at the end of its script", "by os._exit"])
-    def test_a_pattern_outlives_the_process_that_created_it(self, tmp_path_url: str, end: str) -> None:
-        run(CREATE + end, tmp_path_url)
-        assert run(READ, tmp_path_url) == self.SEEN
+    def test_a_pattern_outlives_the_process_that_created_it(self, new_url: str, end: str) -> None:
+        run(CREATE + end, new_url)
+        assert run(READ, new_url) == self.SEEN
 
-    def test_a_pattern_outlives_a_process_that_is_killed_once_create_returned(self, tmp_path_url: str) -> None:
-        with started(CREATE + "print('created', flush=True); sys.stdin.readline()", tmp_path_url) as process:
+    def test_a_pattern_outlives_a_process_that_is_killed_once_create_returned(self, new_url: str) -> None:
+        with started(CREATE + "print('created', flush=True); sys.stdin.readline()", new_url) as process:
             assert said(process) == "created"
             process.kill()
-        assert run(READ, tmp_path_url) == self.SEEN
-
-    @pytest.fixture
-    def tmp_path_url(self, tmp_path_factory: pytest.TempPathFactory) -> str:
-        """The URL of a database that is not there yet."""
-        return f"sqlite:///{tmp_path_factory.mktemp('new') / 'errors.db'}"
+        assert run(READ, new_url) == self.SEEN
 
 
 class TestOtherWriters:
@@ -160,21 +216,28 @@ class TestAtOnce:
     def test_one_failure_of_several_processes_is_counted_exactly(
         self, repository: ErrorPatternRepository, url: str
     ) -> None:
-        run_together(url, [["Port in use"] * 25] * 4)
-        assert [pattern.frequency for pattern in repository.list_all()] == [100]
+        one = ["Port in use"] * 250
+        run_together(url, (RECORD, one), (RECORD_ASYNC, one), (RECORD, one), (RECORD_ASYNC, one))
+        assert [pattern.frequency for pattern in repository.list_all()] == [1_000]
 
     def test_the_same_failures_of_several_processes_are_one_pattern_each(
         self, repository: ErrorPatternRepository, url: str
     ) -> None:
-        run_together(url, [names("shared"), names("shared")[::-1], names("shared"), names("shared")[::-1]])
-        assert {p.pattern: p.frequency for p in repository.list_all()} == dict.fromkeys(names("shared"), 4)
+        shared, backwards = names("shared"), names("shared")[::-1]
+        run_together(url, (RECORD, shared), (RECORD_ASYNC, backwards), (RECORD, backwards), (RECORD_ASYNC, shared))
+        assert {p.pattern: p.frequency for p in repository.list_all()} == dict.fromkeys(shared, 4)
 
     def test_different_failures_of_several_processes_are_all_kept(
         self, repository: ErrorPatternRepository, url: str
     ) -> None:
         each = [names("north"), names("east"), names("south"), names("west")]
-        run_together(url, each)
+        run_together(url, *zip([RECORD, RECORD_ASYNC] * 2, each, strict=True))
         assert sorted(p.pattern for p in repository.list_all()) == sorted(name for part in each for name in part)
+
+    def test_a_new_database_is_opened_by_all_processes(self, new_url: str) -> None:
+        run_together(new_url, *[(OPEN, []), (OPEN_ASYNC, [])] * 4)
+        with ErrorPatternRepository.open(new_url) as repository:
+            assert [pattern.frequency for pattern in repository.list_all()] == [8]
 
     def test_an_update_loses_nothing_that_is_recorded_meanwhile(
         self, repository: ErrorPatternRepository, url: str
