@@ -18,6 +18,8 @@ OURS = f"{sys.version_info.major}.{sys.version_info.minor}"
 # A machine whose one interpreter is newer than all of these still runs the tests, on that one.
 FOUND = [version for version in SUPPORTED if version == OURS or get_interpreter(version)] or [OURS]
 
+INSTALLED = ".[asyncio,cli,postgres]"
+
 
 def group(name: str) -> tuple[str, ...]:
     """The requirements of a dependency group of pyproject.toml."""
@@ -35,7 +37,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=OURS)
 def types(session: nox.Session) -> None:
     """All of our code under mypy --strict, and the package as a user of pyright sees it."""
-    session.install(".[cli]", *group("test"), *group("types"))
+    session.install(INSTALLED, *group("test"), *group("types"))
     session.run("mypy")
     session.run("pyright", "tests/typing")
     session.run("pyright", "--verifytypes", "error_patterns", "--ignoreexternal")
@@ -54,14 +56,14 @@ def run_tests(session: nox.Session, *arguments: str) -> None:
 @nox.session(python=FOUND)
 def tests(session: nox.Session) -> None:
     """The tests, on every interpreter found."""
-    session.install(".[cli]", *group("test"))
+    session.install(INSTALLED, *group("test"))
     run_tests(session, *session.posargs)
 
 
 @nox.session(python=FOUND[0], venv_backend="uv")
 def lowest(session: nox.Session) -> None:
     """The tests with the lowest versions that pyproject.toml admits."""
-    session.install("--resolution=lowest-direct", ".[cli]", *group("test"))
+    session.install("--resolution=lowest-direct", INSTALLED, *group("test"))
     session.run("pytest", *session.posargs)
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 from sqlalchemy import URL, Engine
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from error_patterns.database import create_async_engine, is_in_memory
 
@@ -15,7 +15,7 @@ class AsyncDatabase:
 
     def __init__(self, url: str | URL, *, migrate: bool) -> None:
         """Make the engine; nothing is opened yet. Raises `DatabaseUnavailableError` for a URL that cannot be used."""
-        self.engine = create_async_engine(url)
+        self.engine: AsyncEngine = create_async_engine(url)
         self._url = url
         self._migrates = migrate
         self._is_ready = False

@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import assert_type
 
 from sqlalchemy import create_engine
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from error_patterns import (
     RELEVANT_SCORE,
+    AsyncErrorPatternRepository,
     ErrorPattern,
     ErrorPatternRepository,
     PatternMatch,
@@ -49,3 +51,30 @@ def by_session_factory(url: str) -> None:
         assert_type(together, ErrorPatternRepository)
     with Session(engine) as session:
         assert_type(ErrorPatternRepository.in_session(session).count(), int)
+
+
+async def by_url_async(url: str) -> str:
+    async with AsyncErrorPatternRepository.open(url) as repository:
+        assert_type(repository, AsyncErrorPatternRepository)
+        pattern = await repository.create(ErrorPattern(pattern="Port in use", keywords=["EADDRINUSE"], frequency=0))
+        assert_type(await repository.update(pattern), ErrorPattern)
+        assert_type(await repository.get(pattern.pattern_id), ErrorPattern | None)
+        assert_type(await repository.create_many(new_patterns()), int)
+        assert_type(await repository.list_all(limit=3), list[ErrorPattern])
+        assert_type(await repository.match_context("a plan"), list[ErrorPattern])
+        assert_type(await repository.record_failure(ValueError("port")), ErrorPattern)
+        assert_type(await repository.statistics(), PatternStatistics)
+        assert_type(await repository.delete(pattern.pattern_id), bool)
+        matches = await repository.rank_context("a plan", min_score=RELEVANT_SCORE)
+        assert_type(matches, list[PatternMatch])
+        return render_guidance(matches)
+
+
+async def by_async_session_factory(url: str) -> None:
+    assert_type(await AsyncErrorPatternRepository.open(url), AsyncErrorPatternRepository)
+    engine = create_async_engine(url)
+    repository = AsyncErrorPatternRepository(async_sessionmaker(engine))
+    async with repository.transaction() as together:
+        assert_type(together, AsyncErrorPatternRepository)
+    async with AsyncSession(engine) as session:
+        assert_type(await AsyncErrorPatternRepository.in_session(session).count(), int)
