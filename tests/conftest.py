@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Generator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -57,13 +58,11 @@ def database_file(migrated_file: Path, tmp_path: Path) -> Path:
 def databases() -> Generator[servers.Databases]:
     """Databases on the server of `ERROR_PATTERNS_TEST_POSTGRES_URL`, or else on one that ends with the tests."""
     given = os.environ.get("ERROR_PATTERNS_TEST_POSTGRES_URL")
-    if given:
-        made = servers.Databases(make_url(given))
+    with ExitStack() as stack:
+        url = make_url(given) if given else servers.url_of(stack.enter_context(servers.running_somewhere()))
+        made = servers.Databases(url)
         yield made
         made.close()
-        return
-    with servers.running_somewhere() as server:
-        yield servers.Databases(servers.url_of(server))
 
 
 @pytest.fixture
