@@ -30,6 +30,8 @@ class AsyncDatabase:
 
     async def make_ready(self) -> None:
         """Migrate the schema, or check it, unless that was done. Raises what `ErrorPatternRepository.open` raises."""
+        if self._is_ready:
+            return
         async with self._turn:
             if not self._is_ready:
                 await self._prepare()
