@@ -154,8 +154,8 @@ class ErrorPatternRepository:
 
         What others wrote since you got the pattern stays: counts of both sides add up, the later `last_seen` wins, and
         lists keep what each side added. `pattern_id`, `created_at` and `fingerprint` are never written. For a pattern
-        that you made yourself, every field that you set is written as it is. The same holds for a pattern that belongs to
-        a session, whenever that session flushes it.
+        that you made yourself, every field that you set is written as it is. A pattern that belongs to a session is
+        written so whenever that session flushes it.
 
         Raises:
             PatternNotFoundError: No pattern with this id is stored.
