@@ -19,6 +19,7 @@ OURS = f"{sys.version_info.major}.{sys.version_info.minor}"
 FOUND = [version for version in SUPPORTED if version == OURS or get_interpreter(version)] or [OURS]
 
 INSTALLED = ".[asyncio,cli,postgres]"
+IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
 
 
 def group(name: str) -> tuple[str, ...]:
@@ -48,7 +49,7 @@ def run_tests(session: nox.Session, *arguments: str) -> None:
     folder = Path(session.create_tmp())
     env = {"COVERAGE_FILE": str(folder.resolve() / ".coverage")}
     session.run("coverage", "erase", env=env)
-    session.run("coverage", "run", "--parallel-mode", "-m", "pytest", *arguments, env=env)
+    session.run("coverage", "run", "--parallel-mode", "-m", "pytest", *IN_PARALLEL, *arguments, env=env)
     session.run("coverage", "combine", "--quiet", env=env)
     session.run("coverage", "report", env=env)
 
@@ -64,7 +65,7 @@ def tests(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """The tests with the lowest versions that pyproject.toml admits."""
     session.install("--resolution=lowest-direct", INSTALLED, *group("test"))
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *IN_PARALLEL, *session.posargs)
 
 
 @nox.session(python=OURS)

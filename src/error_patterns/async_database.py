@@ -1,25 +1,46 @@
-"""A database that an async repository opened by its URL: an engine, and the schema made ready once."""
+"""Engines for asyncio, and the database that an async repository opened by its URL."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, AsyncAdaptedQueuePool, Engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import create_async_engine as sa_create_async_engine
 
-from error_patterns.database import create_async_engine, is_in_memory
+from error_patterns.cancellation import to_its_end
+from error_patterns.database import is_in_memory, made, parsed_url, set_up
+
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+
+
+def create_async_engine(url: str | URL) -> AsyncEngine:
+    """What `error_patterns.database.create_engine` makes, for asyncio: aiosqlite, or psycopg 3, from the same URLs.
+
+    Raises:
+        DatabaseUnavailableError: The URL names no database that can be used. The message has no password.
+    """
+    engine = made(sa_create_async_engine, parsed_url(url), _DRIVERS, AsyncAdaptedQueuePool)
+    if engine.dialect.name == "sqlite":
+        from error_patterns import async_sqlite  # noqa: PLC0415 - needs aiosqlite, which PostgreSQL does without
+
+        @event.listens_for(engine.sync_engine, "do_connect")
+        def _connect(dialect: object, record: object, args: object, options: dict[str, object]) -> None:
+            options["async_creator_fn"] = async_sqlite.connect
+
+    set_up(engine.sync_engine)
+    return engine
 
 
 class AsyncDatabase:
-    """The engine behind `AsyncErrorPatternRepository.open`."""
+    """The engine behind `AsyncErrorPatternRepository.open`, and the schema, which is made ready once."""
 
     def __init__(self, url: str | URL, *, migrate: bool) -> None:
         """Make the engine; nothing is opened yet. Raises `DatabaseUnavailableError` for a URL that cannot be used."""
         self.engine: AsyncEngine = create_async_engine(url)
         self._url = url
         self._migrates = migrate
-        self._is_ready = False
-        self._turn = asyncio.Lock()
+        self._preparation: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def session(self) -> AsyncGenerator[AsyncSession]:
@@ -29,16 +50,25 @@ class AsyncDatabase:
             yield session
 
     async def make_ready(self) -> None:
-        """Migrate the schema, or check it, unless that was done. Raises what `ErrorPatternRepository.open` raises."""
-        if self._is_ready:
-            return
-        async with self._turn:
-            if not self._is_ready:
-                await self._prepare()
-                self._is_ready = True
+        """Migrate the schema, or check it, unless that was done. Raises what `ErrorPatternRepository.open` raises.
+
+        All who wait for it wait for one task, which goes on when one of them is cancelled.
+        """
+        preparation = self._preparation = self._preparation or asyncio.create_task(self._prepare())
+        try:
+            await asyncio.shield(preparation)
+        except BaseException:
+            if preparation.done() and preparation is self._preparation:
+                self._preparation = None  # it failed: the next call tries again
+            raise
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, once nobody prepares the database any more."""
+        await to_its_end(self._close())
+
+    async def _close(self) -> None:
+        if self._preparation is not None:
+            await asyncio.wait([self._preparation])
         await self.engine.dispose()
 
     async def _prepare(self) -> None:

@@ -13,6 +13,7 @@ from tenacity import AsyncRetrying
 
 from error_patterns import operations
 from error_patterns.async_database import AsyncDatabase
+from error_patterns.cancellation import with_its_clean_up
 from error_patterns.models import ErrorPattern
 from error_patterns.results import PatternMatch, PatternStatistics
 from error_patterns.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
@@ -184,7 +185,7 @@ _TURN = "error_patterns.turn"  # the key in Session.info
 async def _in_turn(session: AsyncSession, step: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Take a step on the session when no other task takes one: a session does one thing at a time."""
     async with session.info.setdefault(_TURN, asyncio.Lock()):
-        return await session.run_sync(step, *args, **kwargs)
+        return await with_its_clean_up(session.run_sync(step, *args, **kwargs))
 
 
 @asynccontextmanager

@@ -4,18 +4,15 @@ import os
 import time
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, AsyncAdaptedQueuePool, Connection, Engine, Pool, QueuePool, event, make_url
+from sqlalchemy import URL, Connection, Engine, Pool, QueuePool, event, make_url
 from sqlalchemy import create_engine as sa_create_engine
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
-from error_patterns.driver_errors import shown
+from error_patterns.driver_errors import is_busy, shown
 from error_patterns.errors import DatabaseUnavailableError
-
-if TYPE_CHECKING:  # it loads greenlet, which only async services have
-    from sqlalchemy.ext.asyncio import AsyncEngine
 
 SQLITE_BUSY_TIMEOUT = 30.0
 """Seconds for which a writer waits for another one on SQLite."""
@@ -23,10 +20,10 @@ SQLITE_BUSY_TIMEOUT = 30.0
 POSTGRESQL_CONNECT_TIMEOUT = 10
 """Seconds for which each host of a PostgreSQL URL is tried."""
 
-# The driver is ours to choose, so that one URL serves sync and async services.
-_SYNC_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
-_ASYNC_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
-_KNOWN_DRIVERS = {*_SYNC_DRIVERS, *_SYNC_DRIVERS.values(), *_ASYNC_DRIVERS.values(), "postgresql+psycopg_async"}
+# Which of them is taken is ours to choose, so that one URL serves sync and async services.
+_KNOWN_DRIVERS = {"sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"}
+_KNOWN_DRIVERS |= {"postgresql", "postgresql+psycopg", "postgresql+psycopg_async"}
+_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 _EXTRAS = {"sqlite": "asyncio", "postgresql": "postgres"}
 
 E = TypeVar("E")
@@ -42,25 +39,11 @@ def create_engine(url: str | URL) -> Engine:
     Raises:
         DatabaseUnavailableError: The URL names no database that can be used. The message has no password.
     """
-    parsed = _parsed(url)
-    engine = _made(sa_create_engine, parsed, _SYNC_DRIVERS, QueuePool)
-    _set_up(engine)
+    parsed = parsed_url(url)
+    engine = made(sa_create_engine, parsed, _DRIVERS, QueuePool)
+    set_up(engine)
     if not is_in_memory(parsed):
         _closed_before_forks.add(engine)
-    return engine
-
-
-def create_async_engine(url: str | URL) -> "AsyncEngine":
-    """The same for asyncio, from the same URLs: SQLite through aiosqlite, PostgreSQL through psycopg 3.
-
-    Raises:
-        DatabaseUnavailableError: The URL names no database that can be used. The message has no password.
-    """
-    from sqlalchemy.ext.asyncio import create_async_engine as sa_create_async_engine  # noqa: PLC0415 - as above
-
-    parsed = _parsed(url)
-    engine = _made(sa_create_async_engine, parsed, _ASYNC_DRIVERS, AsyncAdaptedQueuePool)
-    _set_up(engine.sync_engine)
     return engine
 
 
@@ -80,7 +63,7 @@ def switch_to_wal(connection: Connection) -> None:
         try:
             connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         except OperationalError as error:
-            if getattr(error.orig, "sqlite_errorname", None) != "SQLITE_BUSY" or time.monotonic() > deadline:
+            if not is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
         else:
@@ -100,7 +83,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_close_idle_connections)
 
 
-def _parsed(url: str | URL) -> URL:
+def parsed_url(url: str | URL) -> URL:
+    """The URL of a database of a kind that is supported; `DatabaseUnavailableError`, without a password, if not."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # their text, and so the cause, may hold a password
@@ -120,7 +104,8 @@ def _parsed(url: str | URL) -> URL:
     return parsed
 
 
-def _made(make: Callable[..., E], url: URL, drivers: dict[str, str], memory_pool: type[Pool]) -> E:
+def made(make: Callable[..., E], url: URL, drivers: dict[str, str], memory_pool: type[Pool]) -> E:
+    """An engine of whichever kind `make` makes; `DatabaseUnavailableError` if its driver or an option is wrong."""
     backend = url.get_backend_name()
     settings: dict[str, Any] = {"hide_parameters": True, "connect_args": {}}  # Any: the options of create_engine
     if backend == "postgresql":
@@ -146,27 +131,30 @@ def _made(make: Callable[..., E], url: URL, drivers: dict[str, str], memory_pool
         raise DatabaseUnavailableError(f"{shown(url)}: {error}") from error
 
 
-def _set_up(engine: Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "handle_error", _keep_the_connection)
-    else:
-        event.listen(engine, "connect", _set_up_postgresql)
-
-
-def _set_up_sqlite(connection: DBAPIConnection, record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.close()
-
-
-def _set_up_postgresql(connection: DBAPIConnection, record: object) -> None:
+_SET_UP = {
+    "sqlite": ("PRAGMA foreign_keys = ON", "PRAGMA synchronous = FULL"),
     # In another time zone, the first and the last moments that Python has are beyond what it can read.
-    cursor = connection.cursor()
-    cursor.execute("SET TIME ZONE 'UTC'")
-    cursor.close()
-    connection.commit()
+    "postgresql": ("SET TIME ZONE 'UTC'",),
+}
+
+
+def set_up(engine: Engine) -> None:
+    """Have each new connection of the engine set up, and those of SQLite kept when a statement is interrupted."""
+
+    @event.listens_for(engine, "connect")
+    def _set_up_connection(connection: DBAPIConnection, record: object) -> None:
+        try:
+            cursor = connection.cursor()
+            for statement in _SET_UP[engine.dialect.name]:
+                cursor.execute(statement)
+            cursor.close()
+            connection.commit()
+        except BaseException:
+            connection.close()  # nobody else would
+            raise
+
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "handle_error", _keep_the_connection)
 
 
 def _keep_the_connection(context: ExceptionContext) -> None:

@@ -23,6 +23,11 @@ def is_conflict(error: BaseException) -> bool:
     return isinstance(cause, DBAPIError) and _sqlstate(cause.orig) in _CONFLICTS
 
 
+def is_busy(error: DBAPIError) -> bool:
+    """Whether SQLite gave up waiting for another connection."""
+    return getattr(error.orig, "sqlite_errorname", None) == "SQLITE_BUSY"
+
+
 @contextmanager
 def translated_errors(source: Session | Engine) -> Generator[None]:
     """Raise an `ErrorPatternsError` for each error of the database driver or of the connection pool."""

@@ -74,7 +74,8 @@ class SchemaTooNewError(ErrorPatternsError):
 class DatabaseUnavailableError(ErrorPatternsError):
     """The database cannot be used now: locked past the timeout, unreachable, read-only, full or not a database.
 
-    The message says which. Nothing of the call was written.
+    The message says which. Nothing of the call was written, unless the connection broke while it was being committed:
+    then it may have been.
     """
 
 

@@ -1,16 +1,18 @@
 """In which transaction a call runs, what becomes of it, and when it may be repeated."""
 
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Concatenate, Generic, Never, NoReturn, ParamSpec, TypeVar
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from error_patterns.driver_errors import is_conflict, translated_errors
+from error_patterns.driver_errors import is_busy, is_conflict, translated_errors
 from error_patterns.errors import RepositoryClosedError
 
 ATTEMPTS = 10
@@ -121,4 +123,31 @@ def _begin(session: Session, writes: bool) -> None:
     if connection.dialect.name != "sqlite":
         return
     if not getattr(connection.connection.driver_connection, "in_transaction", True):
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if not writes:
+            connection.exec_driver_sql("BEGIN")
+        elif connection.dialect.is_async:
+            _begin_writing_in_steps(connection)
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_writing_in_steps(connection: Connection) -> None:
+    """Wait for other writers as long as the connection may, but a step at a time.
+
+    A thread does the waiting, and hears of no cancellation: a cancelled task gets its connection back after a step.
+    """
+    patience: int = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()  # milliseconds
+    deadline = time.monotonic() + patience / 1000
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {min(patience, 100)}")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            except OperationalError as error:
+                if not is_busy(error) or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+    finally:
+        if not connection.invalidated:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience}")

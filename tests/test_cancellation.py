@@ -1,0 +1,465 @@
+"""A task that is cancelled in the middle of a call: all of the call or none of it, and nothing stays open."""
+
+import asyncio
+import gc
+import itertools
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiosqlite
+import anyio
+import pytest
+from sqlalchemy import Pool, create_engine, event
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.pool import ConnectionPoolEntry
+
+import servers
+from error_patterns import AsyncErrorPatternRepository, ErrorPattern, ErrorPatternRepository
+
+Call = Callable[[AsyncErrorPatternRepository], Awaitable[object]]
+Content = list[dict[str, object]]
+
+PORT = ErrorPattern(pattern="Port in use", keywords=["port", "kafka"])
+DISK = ErrorPattern(pattern="Disk full", keywords=["disk"], frequency=7)
+NEW_ID = "01HXYZ1234567890ABCDEFGH1J"
+KNOWN = "ConnectionRefusedError: broker"
+ALL_WORDS = "port disk broker kafka postgres redis"
+NOT_COMPARED = {"pattern_id", "created_at", "last_seen"}  # they differ when a call runs again
+
+
+class Interruption(BaseException):
+    """Like KeyboardInterrupt, which would end the tests."""
+
+
+async def interrupted(repository: AsyncErrorPatternRepository) -> None:
+    async with repository.transaction() as together:
+        await together.create(ErrorPattern(pattern_id=NEW_ID, pattern="Must not stay"))
+        raise Interruption
+
+
+def engine_of(repository: AsyncErrorPatternRepository) -> AsyncEngine:
+    """The engine that `open` made: what is in memory can be reached through no other."""
+    assert repository._database is not None
+    return repository._database.engine
+
+
+async def two_writes_together(repository: AsyncErrorPatternRepository) -> None:
+    async with repository.transaction() as together:
+        await together.delete(PORT.pattern_id)
+        await together.create(ErrorPattern(pattern="Broker down", keywords=["broker"]))
+
+
+READS: dict[str, Call] = {
+    "get": lambda repository: repository.get(PORT.pattern_id),
+    "list_all": lambda repository: repository.list_all(),
+    "match_context": lambda repository: repository.match_context(ALL_WORDS),
+    "rank_context": lambda repository: repository.rank_context(ALL_WORDS),
+    "count": lambda repository: repository.count(),
+    "statistics": lambda repository: repository.statistics(),
+}
+WRITES: dict[str, Call] = {
+    "create": lambda repository: repository.create(ErrorPattern(pattern="New", keywords=["redis"])),
+    "create_many": lambda repository: repository.create_many(
+        ErrorPattern(pattern=f"New {word}", keywords=[word]) for word in ("broker", "postgres", "redis")
+    ),
+    "update": lambda repository: repository.update(
+        ErrorPattern(pattern_id=PORT.pattern_id, pattern="Port taken", keywords=["redis"])
+    ),
+    "delete": lambda repository: repository.delete(PORT.pattern_id),
+    "record_failure of a new one": lambda repository: repository.record_failure("TimeoutError: redis"),
+    "record_failure of a known one": lambda repository: repository.record_failure(KNOWN, keywords=["redis"]),
+    "transaction": two_writes_together,
+}
+each_write = pytest.mark.parametrize("call", WRITES.values(), ids=WRITES)
+each_read = pytest.mark.parametrize("call", READS.values(), ids=READS)
+long_writes = pytest.mark.parametrize(
+    "call", [WRITES["record_failure of a known one"], two_writes_together], ids=["record_failure", "transaction"]
+)
+each_moment = pytest.mark.parametrize("answered", [False, True], ids=["while it waits", "when it is answered"])
+
+
+def this_task() -> "asyncio.Task[object]":
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
+async def by_its_task(attempt: "Cancelled") -> None:
+    attempt.cancel = this_task().cancel
+    await attempt
+
+
+async def by_a_scope_of_anyio(attempt: "Cancelled") -> None:
+    with anyio.CancelScope() as scope:  # it cancels each `await` again until the scope is left
+        attempt.cancel = scope.cancel
+        await attempt
+
+
+class Cancelled:
+    """A call that is cancelled exactly at the given ones of its suspensions, of which the first is 0.
+
+    That is while it waits, or, if `answered`, when what it waits for is there, but the call has not gone on yet.
+    """
+
+    cancel: Callable[[], object]
+
+    def __init__(self, call: Awaitable[object], *moments: int, answered: bool = False) -> None:
+        self._call = call
+        self._moments = moments
+        self._answered = answered
+        self.suspensions = 0
+
+    def __await__(self) -> Generator[object, None, None]:
+        steps = self._call.__await__()
+        thrown: BaseException | None = None
+        while True:
+            try:
+                awaited = next(steps) if thrown is None else steps.throw(thrown)
+            except StopIteration:
+                return
+            if self.suspensions in self._moments:
+                self._cancel(awaited)
+            self.suspensions += 1
+            thrown = None
+            try:
+                yield awaited
+            except BaseException as error:  # whatever it is, it is for the call
+                thrown = error
+
+    def _cancel(self, awaited: object) -> None:
+        if self._answered and isinstance(awaited, asyncio.Future):
+            awaited.add_done_callback(lambda _: self.cancel())  # called before the task is woken
+        else:
+            self.cancel()
+
+
+Way = Callable[[Cancelled], Coroutine[object, object, None]]
+each_way = pytest.mark.parametrize(
+    ("way", "twice"),
+    [(by_its_task, False), (by_its_task, True), (by_a_scope_of_anyio, False)],
+    ids=["once", "twice", "by a scope of anyio"],
+)
+
+
+async def others_are_done() -> None:
+    """What a cancelled call leaves to another task, as SQLAlchemy does when it closes a session."""
+    await asyncio.gather(*asyncio.all_tasks() - {this_task()}, return_exceptions=True)
+
+
+async def at_each_suspension(
+    call: Callable[[], Awaitable[object]],
+    *,
+    twice: bool = False,
+    answered: bool = False,
+    way: Way = by_its_task,
+) -> AsyncIterator[BaseException | None]:
+    """Begin the call again and again, cancelled each time one suspension later; what became of it.
+
+    If `twice`, it is cancelled at each later suspension, too, so while it cleans up. The last one is not cancelled.
+    """
+    attempt = None
+    for first in itertools.count():
+        if attempt is not None and attempt.suspensions < first:
+            return
+        for second in itertools.count(first + 1) if twice else [first]:
+            attempt = Cancelled(call(), first, second, answered=answered)
+            (ended,) = await asyncio.gather(asyncio.create_task(way(attempt)), return_exceptions=True)
+            await others_are_done()
+            yield ended
+            if attempt.suspensions <= second:
+                break
+
+
+class Watched:
+    """A repository with three patterns, and another one on the same database whose writes never wait for long."""
+
+    def __init__(self, repository: AsyncErrorPatternRepository, other: AsyncErrorPatternRepository) -> None:
+        self.repository = repository
+        self.other = other
+
+    async def fill(self) -> Content:
+        """Write what each call starts from."""
+        async with self.other.transaction() as together:
+            for stored in await together.list_all():
+                await together.delete(stored.pattern_id)
+            await together.create_many([PORT, DISK])
+            await together.record_failure(KNOWN)
+        return await self.content()
+
+    async def content(self) -> Content:
+        """All patterns, and those that matching finds, in a transaction that has to get its turn to write at once."""
+        async with self.other.transaction() as together:
+            found = [*await together.list_all(), *await together.match_context(ALL_WORDS, limit=None)]
+        return sorted((pattern.model_dump(exclude=NOT_COMPARED) for pattern in found), key=str)
+
+    async def done_or_undone(
+        self, call: Call, *, twice: bool = False, answered: bool = False, way: Way = by_its_task
+    ) -> None:
+        """Assert that each time the call is cancelled, the database holds all of it or nothing."""
+        before = await self.fill()
+        await call(self.repository)
+        after = await self.content()
+        await self.fill()
+        async for _ in at_each_suspension(lambda: call(self.repository), twice=twice, answered=answered, way=way):
+            content = await self.content()
+            assert content in (before, after)
+            if content != before:
+                await self.fill()
+
+
+@pytest.fixture(params=["file", "memory", "postgresql"])
+def watched(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Generator[Watched]:
+    repository = other = AsyncErrorPatternRepository.open("sqlite://")
+    if request.param != "memory":
+        url = request.getfixturevalue(f"{request.param}_url")
+        impatient = "timeout=1" if request.param == "file" else "options=-c%20lock_timeout%3D1s"
+        repository = AsyncErrorPatternRepository.open(url)
+        other = AsyncErrorPatternRepository.open(f"{url}{'&' if '?' in url else '?'}{impatient}")
+    runner.run(repository.count())  # so that a connection is there, and its making adds no suspensions
+    yield Watched(repository, other)
+    runner.run(repository.close())
+    runner.run(other.close())
+
+
+@pytest.fixture(params=["file", "postgresql"])
+def place_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a database that other connections can reach."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def slow_endings() -> Generator[None]:
+    """SQLite takes its time to end a transaction, as on a slow disk."""
+
+    def slow_down(connection: object, record: ConnectionPoolEntry) -> None:
+        driver = record.driver_connection
+        if isinstance(driver, aiosqlite.Connection):
+            assert driver._connection is not None  # the connection of sqlite3: aiosqlite's method has to be awaited
+            driver._connection.set_trace_callback(
+                lambda sql: time.sleep(0.02) if sql.startswith(("COMMIT", "ROLLBACK")) else None
+            )
+
+    event.listen(Pool, "connect", slow_down)
+    yield
+    event.remove(Pool, "connect", slow_down)
+
+
+class TestCall:
+    @each_read
+    def test_that_reads_leaves_all_as_it_is(self, watched: Watched, runner: asyncio.Runner, call: Call) -> None:
+        runner.run(watched.done_or_undone(call))
+
+    @each_write
+    @each_moment
+    def test_is_done_or_undone(self, watched: Watched, runner: asyncio.Runner, call: Call, answered: bool) -> None:
+        runner.run(watched.done_or_undone(call, answered=answered))
+
+    @long_writes
+    def test_that_a_scope_of_anyio_cancels_is_done_or_undone(
+        self, watched: Watched, runner: asyncio.Runner, call: Call
+    ) -> None:
+        runner.run(watched.done_or_undone(call, way=by_a_scope_of_anyio))
+
+    @long_writes
+    def test_that_is_cancelled_twice_is_done_or_undone(
+        self, watched: Watched, runner: asyncio.Runner, call: Call
+    ) -> None:
+        runner.run(watched.done_or_undone(call, twice=True))
+
+    @each_moment
+    @pytest.mark.usefixtures("slow_endings")
+    def test_is_over_when_its_task_is(self, file_url: str, runner: asyncio.Runner, answered: bool) -> None:
+        async def check() -> None:
+            async with AsyncErrorPatternRepository.open(file_url) as repository:
+                await repository.count()
+                with ErrorPatternRepository.open(file_url) as other:
+                    async for _ in at_each_suspension(lambda: repository.record_failure(KNOWN), answered=answered):
+                        seen = other.list_all()
+                        await asyncio.sleep(0.05)
+                        assert other.list_all() == seen
+
+        runner.run(check())
+
+    @each_way
+    @pytest.mark.usefixtures("slow_endings")
+    def test_does_not_reach_into_the_next_transaction(self, runner: asyncio.Runner, way: Way, twice: bool) -> None:
+        async def check() -> None:
+            async with AsyncErrorPatternRepository.open("sqlite://") as repository:
+                async for _ in at_each_suspension(lambda: repository.record_failure(KNOWN), way=way, twice=twice):
+                    with pytest.raises(Interruption):
+                        await interrupted(repository)
+                    assert await repository.get(NEW_ID) is None
+
+        runner.run(check())
+
+    @long_writes
+    def test_tells_its_task(self, watched: Watched, runner: asyncio.Runner, call: Call) -> None:
+        async def endings() -> list[type]:
+            await watched.fill()
+            return [type(ended) async for ended in at_each_suspension(lambda: call(watched.repository))]
+
+        *cancelled, _completed = runner.run(endings())
+        assert set(cancelled) == {asyncio.CancelledError}
+
+
+class TestSessionOfTheCaller:
+    @each_moment
+    def test_is_done_or_undone(self, watched: Watched, runner: asyncio.Runner, answered: bool) -> None:
+        async def in_a_session(repository: AsyncErrorPatternRepository) -> None:
+            async with AsyncSession(engine_of(repository)) as session, session.begin():
+                inside = AsyncErrorPatternRepository.in_session(session)
+                await inside.record_failure("TimeoutError: redis")
+                await inside.delete(PORT.pattern_id)
+
+        runner.run(watched.done_or_undone(in_a_session, answered=answered))
+
+    @each_moment
+    def test_holds_nothing_after_a_rollback(self, watched: Watched, runner: asyncio.Runner, answered: bool) -> None:
+        async def in_a_session() -> None:
+            async with AsyncSession(engine_of(watched.repository)) as session:
+                try:
+                    await AsyncErrorPatternRepository.in_session(session).record_failure("TimeoutError: redis")
+                finally:
+                    await session.rollback()
+
+        async def check() -> None:
+            before = await watched.fill()
+            async for _ in at_each_suspension(in_a_session, answered=answered):
+                assert await watched.content() == before
+
+        runner.run(check())
+
+
+@contextmanager
+def locked(url: str) -> Generator[None]:
+    engine = create_engine(url)
+    with engine.connect() as other:
+        other.exec_driver_sql("BEGIN IMMEDIATE" if url.startswith("sqlite") else "LOCK TABLE error_patterns")
+        yield
+    engine.dispose()
+
+
+class TestWaiting:
+    def test_for_a_lock_ends_at_a_timeout(self, place_url: str, runner: asyncio.Runner) -> None:
+        async def check() -> None:
+            async with AsyncErrorPatternRepository.open(place_url) as repository:
+                with locked(place_url):
+                    started = time.monotonic()
+                    with pytest.raises(TimeoutError):
+                        async with asyncio.timeout(0.1):
+                            await repository.record_failure(KNOWN)
+                    waited = time.monotonic() - started
+                assert waited < 5
+                await repository.record_failure(KNOWN)
+
+        runner.run(check())
+
+    @each_moment
+    def test_for_a_connection_can_be_cancelled(self, runner: asyncio.Runner, answered: bool) -> None:
+        async def check() -> None:
+            async with AsyncErrorPatternRepository.open("sqlite://") as repository:
+                async with repository.transaction() as together:
+                    await together.create(PORT.model_copy())
+                    waiting = asyncio.create_task(by_its_task(Cancelled(repository.count(), 0, answered=answered)))
+                    await asyncio.sleep(0)
+                with pytest.raises(asyncio.CancelledError):
+                    await waiting
+                assert await repository.count() == 1
+
+        runner.run(check())
+
+
+@contextmanager
+def connections_are_kept_for(seconds: float) -> Generator[None]:
+    """Other threads than this one keep each connection for a while."""
+    this = threading.get_ident()
+
+    def keep(connection: object, record: object, proxy: object) -> None:
+        if threading.get_ident() != this:
+            time.sleep(seconds)
+
+    event.listen(Pool, "checkout", keep)
+    yield
+    event.remove(Pool, "checkout", keep)
+
+
+class TestOpening:
+    @pytest.fixture(params=["file", "memory", "postgresql"])
+    def new_url(self, request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str]:
+        """The URL of a database without any table."""
+        if request.param != "postgresql":
+            yield f"sqlite:///{tmp_path}/new.db" if request.param == "file" else "sqlite://"
+            return
+        databases: servers.Databases = request.getfixturevalue("databases")
+        made = databases.empty()
+        yield made.render_as_string(hide_password=False)
+        databases.drop(made)
+
+    @each_moment
+    def test_that_was_cancelled_can_be_done_again(self, new_url: str, runner: asyncio.Runner, answered: bool) -> None:
+        async def check() -> None:
+            repository = AsyncErrorPatternRepository.open(new_url)
+            async for _ in at_each_suspension(repository.__aenter__, answered=answered):
+                await repository.record_failure(KNOWN)
+            assert (await repository.record_failure(KNOWN)).frequency > 1
+            await repository.close()
+
+        runner.run(check())
+
+    @each_moment
+    def test_that_was_cancelled_leaves_no_connection(
+        self, place_url: str, runner: asyncio.Runner, answered: bool
+    ) -> None:
+        async def check() -> None:
+            for moment in itertools.count():
+                repository = AsyncErrorPatternRepository.open(place_url)
+                attempt = Cancelled(repository.count(), moment, answered=answered)
+                await asyncio.gather(asyncio.create_task(by_its_task(attempt)), return_exceptions=True)
+                await repository.close()
+                if attempt.suspensions <= moment:
+                    return
+
+        runner.run(check())
+        gc.collect()  # which warns of what was not closed
+
+    def test_goes_on_in_memory_when_its_task_is_cancelled(self, runner: asyncio.Runner) -> None:
+        async def check() -> None:
+            repository = AsyncErrorPatternRepository.open("sqlite://")
+            with connections_are_kept_for(0.1):
+                opening = asyncio.create_task(repository.__aenter__())
+                await asyncio.sleep(0.05)
+                opening.cancel()
+                assert await repository.count() == 0
+            await repository.close()
+
+        runner.run(asyncio.wait_for(check(), 15))  # a wait for the only connection would take 30 seconds
+
+
+class TestClosing:
+    def test_that_was_cancelled_leaves_no_connection(self, place_url: str, runner: asyncio.Runner) -> None:
+        async def check() -> None:
+            for moment in itertools.count():
+                repository = AsyncErrorPatternRepository.open(place_url)
+                await asyncio.gather(repository.count(), repository.count())  # on a connection each
+                attempt = Cancelled(repository.close(), moment)
+                await asyncio.gather(asyncio.create_task(by_its_task(attempt)), return_exceptions=True)
+                await others_are_done()
+                if attempt.suspensions <= moment:
+                    return
+
+        runner.run(check())
+        gc.collect()  # which warns of what was not closed
+
+
+class TestInterruption:
+    def test_undoes_a_transaction(self, watched: Watched, runner: asyncio.Runner) -> None:
+        async def check() -> None:
+            before = await watched.fill()
+            with pytest.raises(Interruption):
+                await interrupted(watched.repository)
+            assert await watched.content() == before
+
+        runner.run(check())

