@@ -316,6 +316,10 @@ class TestDependencies:
         )
         assert "pip install 'error-patterns[asyncio]'" in run(code)
 
+    def test_that_are_missing_are_not_asked_for_by_a_star_import(self) -> None:
+        code = "import sys; sys.modules['greenlet'] = None; from error_patterns import *; print(ErrorPattern.__name__)"
+        assert run(code) == "ErrorPattern\n"
+
     @pytest.mark.parametrize(
         ("driver", "url", "extra"),
         [("aiosqlite", "sqlite://", "asyncio"), ("psycopg", "postgresql://host/name", "postgres")],

@@ -13,12 +13,17 @@ from typing import Any, TypeVar
 import aiosqlite
 import anyio
 import pytest
-from sqlalchemy import Pool, create_engine, event
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy import Pool, create_engine, event, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 import servers
-from error_patterns import AsyncErrorPatternRepository, ErrorPattern, ErrorPatternRepository
+from error_patterns import (
+    AsyncErrorPatternRepository,
+    DatabaseUnavailableError,
+    ErrorPattern,
+    ErrorPatternRepository,
+)
 
 Call = Callable[[AsyncErrorPatternRepository], Awaitable[object]]
 Content = list[dict[str, object]]
@@ -234,18 +239,34 @@ class Watched:
                 await self.fill()
 
 
+IMPATIENT = {"file": {"timeout": "1"}, "postgresql": {"options": "-c lock_timeout=1s"}}
+
+
 @pytest.fixture(params=["file", "memory", "postgresql"])
 def watched(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Generator[Watched]:
     repository = other = AsyncErrorPatternRepository.open("sqlite://")
     if request.param != "memory":
         url = request.getfixturevalue(f"{request.param}_url")
-        impatient = "timeout=1" if request.param == "file" else "options=-c%20lock_timeout%3D1s"
         repository = AsyncErrorPatternRepository.open(url)
-        other = AsyncErrorPatternRepository.open(f"{url}{'&' if '?' in url else '?'}{impatient}")
+        other = AsyncErrorPatternRepository.open(make_url(url).update_query_dict(IMPATIENT[request.param]))
     runner.run(repository.count())  # so that a connection is there, and its making adds no suspensions
     yield Watched(repository, other)
     runner.run(repository.close())
     runner.run(other.close())
+
+
+@pytest.fixture(params=["file", "postgresql"])
+def on_a_plain_engine(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Generator[Watched]:
+    """The same on an engine of the caller's, which has none of our settings."""
+    url = request.getfixturevalue(f"{request.param}_url")
+    driver = "sqlite+aiosqlite" if request.param == "file" else "postgresql+psycopg"
+    engine = create_async_engine(make_url(url).set(drivername=driver))
+    impatient = create_async_engine(engine.url.update_query_dict(IMPATIENT[request.param]))
+    repository = AsyncErrorPatternRepository(async_sessionmaker(engine))
+    runner.run(repository.count())
+    yield Watched(repository, AsyncErrorPatternRepository(async_sessionmaker(impatient)))
+    runner.run(engine.dispose())
+    runner.run(impatient.dispose())
 
 
 @pytest.fixture(params=["file", "postgresql"])
@@ -327,6 +348,52 @@ class TestCall:
 
         *cancelled, _completed = runner.run(endings())
         assert set(cancelled) == {True}
+
+
+class TestEngineOfTheCaller:
+    @each_moment
+    @long_writes
+    def test_is_done_or_undone(
+        self, on_a_plain_engine: Watched, runner: asyncio.Runner, call: Call, answered: bool
+    ) -> None:
+        runner.run(on_a_plain_engine.done_or_undone(call, answered=answered))
+
+
+class TestTransaction:
+    @each_moment
+    def test_goes_on_after_a_call_in_it_or_says_that_it_is_undone(
+        self, watched: Watched, runner: asyncio.Runner, answered: bool
+    ) -> None:
+        done = 0
+
+        async def with_a_cancelled_call(first: int) -> bool:
+            """Whether the call had as many suspensions."""
+            async with watched.repository.transaction() as together:
+                await together.delete(PORT.pattern_id)
+                cancelling = Cancelling(first, answered=answered)
+                call = cancelling.task(by_its_task(cancelling, together.record_failure("TimeoutError: redis")))
+                await asyncio.wait([call])
+                await together.delete(DISK.pattern_id)
+            return cancelling.suspensions > first
+
+        async def check() -> None:
+            nonlocal done
+            for first in itertools.count():
+                before = await watched.fill()
+                try:
+                    has_more = await with_a_cancelled_call(first)
+                except DatabaseUnavailableError:
+                    assert await watched.content() == before
+                else:
+                    done += 1
+                    assert not {PORT.pattern_id, DISK.pattern_id} & {
+                        p.pattern_id for p in await watched.other.list_all()
+                    }
+                    if not has_more:
+                        return
+
+        runner.run(check())
+        assert done > 1
 
 
 class TestSessionOfTheCaller:

@@ -6,11 +6,11 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import URL, create_engine, func, make_url, select
+from sqlalchemy import URL, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -28,6 +28,7 @@ from error_patterns.transactions import ATTEMPTS
 OURS = "01HXYZ1234567890ABCDEFGHJ0"
 THEIRS = "01HXYZ1234567890ABCDEFGHJ1"
 CONFLICT = "given up after a conflict with another transaction"
+UNDONE = "an error undid the whole transaction"
 BATCH = 1_000  # as many patterns as one INSERT takes
 
 
@@ -221,6 +222,16 @@ def attempts(url: str) -> int:
     return counted
 
 
+class ReadOnce(Iterable[ErrorPattern]):
+    """What is no iterator, but gives its items only once, like a result of a database."""
+
+    def __init__(self) -> None:
+        self._patterns = (pattern(pattern_id) for pattern_id in (OURS, THEIRS))
+
+    def __iter__(self) -> Iterator[ErrorPattern]:
+        return self._patterns
+
+
 def update_known(repository: ErrorPatternRepository) -> None:
     known = repository.list_all()[0]
     known.frequency += 1
@@ -269,6 +280,14 @@ class TestConflict:
             repository.create_many(pattern(pattern_id) for pattern_id in (OURS, THEIRS))
         assert (attempts(url), repository.count()) == (1, 0)
 
+    def test_of_patterns_that_may_be_used_up_is_reported_at_once(
+        self, repository: ErrorPatternRepository, url: str
+    ) -> None:
+        refuse_writes(url, times=1)
+        with pytest.raises(DatabaseUnavailableError, match=CONFLICT):
+            repository.create_many(ReadOnce())
+        assert (attempts(url), repository.count()) == (1, 0)
+
     def test_in_a_transaction_is_reported_at_once(self, repository: ErrorPatternRepository, url: str) -> None:
         refuse_writes(url, times=1)
         with (
@@ -283,6 +302,63 @@ class TestConflict:
         with pytest.raises(DatabaseUnavailableError, match=CONFLICT):
             joined.repository.record_failure("Port in use")
         assert attempts(url) == 1
+
+
+class TestConcurrentUpdate:
+    """In a transaction of several calls, PostgreSQL shows each statement what others committed before it."""
+
+    @pytest.fixture
+    def updated_meanwhile(self, url: str) -> Generator[None]:
+        """Somebody changes the keywords of a pattern whenever one has counted those of a context."""
+        busy = threading.Event()
+
+        def change(connection: object, cursor: object, statement: str, *rest: object) -> None:
+            if "count(*)" in statement and not busy.is_set():
+                busy.set()  # so that the statements of the change itself change nothing
+                with ErrorPatternRepository.open(url, migrate=False) as other:
+                    stored = other.list_all()[0]
+                    stored.keywords = ["socket"]
+                    other.update(stored)
+
+        event.listen(Engine, "after_cursor_execute", change)
+        yield
+        event.remove(Engine, "after_cursor_execute", change)
+
+    def test_of_keywords_does_not_disturb_matching(
+        self, repository: ErrorPatternRepository, request: pytest.FixtureRequest
+    ) -> None:
+        repository.create(ErrorPattern(pattern="Port in use", keywords=["bind"]))
+        with repository.transaction() as together:
+            request.getfixturevalue("updated_meanwhile")
+            found = together.match_context("port in use: socket, bind")
+        assert [p.keywords for p in found] == [["socket"]]
+
+
+class TestLostConnection:
+    """The server ends a connection in the middle of a transaction."""
+
+    def lose_connection(self, together: ErrorPatternRepository, url: str) -> None:
+        together.record_failure("Port in use")
+        servers.execute(
+            make_url(url),
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND state = 'idle in transaction'",
+        )
+        with pytest.raises(DatabaseUnavailableError, match="shut down or interrupted"):
+            together.count()
+
+    @pytest.mark.parametrize("call", [ErrorPatternRepository.count, lambda lost: lost.record_failure("Port in use")])
+    def test_is_reported_by_every_later_call(
+        self, repository: ErrorPatternRepository, url: str, call: Callable[[ErrorPatternRepository], object]
+    ) -> None:
+        with suppress(DatabaseUnavailableError), repository.transaction() as together:
+            self.lose_connection(together, url)
+            with pytest.raises(DatabaseUnavailableError, match=UNDONE):
+                call(together)
+
+    def test_is_reported_at_the_end_of_the_transaction(self, repository: ErrorPatternRepository, url: str) -> None:
+        with pytest.raises(DatabaseUnavailableError, match=UNDONE), repository.transaction() as together:
+            self.lose_connection(together, url)
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import URL, Engine, QueuePool, event
 from sqlalchemy import create_engine as sa_create_engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import sessionmaker
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.attributes import set_attribute
 
 from error_patterns import (
@@ -158,6 +158,7 @@ class TestPasswords:
             "postgresql://user:p@hunter2@127.0.0.1:{port}/name",
             "postgresql://user:p@ss:hunter2@127.0.0.1:{port}/name",
             "postgresql://user:p@127.0.0.1:{port}/hunter2@host/name",
+            "postgresql://user:p@hunter2?ss@127.0.0.1:{port}/name",
             "postgresql://user@127.0.0.1:{port}/name?password=hunter2",
             "postgresql://user@127.0.0.1:{port}/name?sslpassword=hunter2",
             "postgresql+nonsense://user:hunter2@host/name",
@@ -219,6 +220,12 @@ class TestLocked:
             engine.dispose()
 
 
+class TestArgumentsOfPsycopg:
+    @pytest.mark.parametrize("name", ["autocommit", "prepare_threshold", "row_factory"])
+    def test_in_a_url_are_refused(self, name: str) -> None:
+        assert f"{name} cannot be an option of a URL" in str(refusal(f"postgresql://user@host/name?{name}=0"))
+
+
 class TestReadOnly:
     @pytest.fixture
     def read_only(self, repository: ErrorPatternRepository, database_file: Path) -> Generator[ErrorPatternRepository]:
@@ -260,6 +267,50 @@ class TestFull:
         with pytest.raises(DatabaseUnavailableError):
             small.create_many(ErrorPattern(pattern=text) for text in self.TOO_MUCH)
         assert small.count() == 0
+
+
+class TestFullInATransaction:
+    """SQLite undoes a whole transaction when there is no room to undo a statement."""
+
+    def fill(self, together: ErrorPatternRepository, session: Session) -> None:
+        """Record something, be told that the disk is full, and make room again."""
+        together.record_failure("Port in use")
+        pages = session.connection().exec_driver_sql("PRAGMA page_count").scalar_one()
+        session.connection().exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(DatabaseUnavailableError, match="the disk is full"):
+            self.write_much(together)
+        session.connection().exec_driver_sql("PRAGMA max_page_count = 100000")
+
+    def write_much(self, together: ErrorPatternRepository) -> None:
+        for number in range(20):
+            together.create(ErrorPattern(pattern=f"{'long ' * 1_800}{number}"))
+
+    @pytest.fixture
+    def session(self, engine: Engine) -> Generator[Session]:
+        with Session(engine) as made:
+            yield made
+
+    def test_later_calls_say_so(self, session: Session) -> None:
+        inside = ErrorPatternRepository.in_session(session)
+        self.fill(inside, session)
+        with pytest.raises(DatabaseUnavailableError, match="an error undid the whole transaction"):
+            inside.record_failure("Port in use")
+
+    def test_its_end_says_so_and_keeps_nothing(self, on_engine: ErrorPatternRepository, session: Session) -> None:
+        inside = ErrorPatternRepository.in_session(session)
+        with pytest.raises(PendingRollbackError), session.begin():
+            self.fill(inside, session)
+        assert on_engine.count() == 0
+
+    def test_the_session_can_be_used_again_after_a_rollback(
+        self, on_engine: ErrorPatternRepository, session: Session
+    ) -> None:
+        inside = ErrorPatternRepository.in_session(session)
+        self.fill(inside, session)
+        session.rollback()
+        inside.record_failure("Port in use")
+        session.commit()
+        assert on_engine.count() == 1
 
 
 class TestRejected:

@@ -25,11 +25,10 @@ from error_patterns.repository import ErrorPatternRepository
 from error_patterns.results import KeywordCount, PatternMatch, PatternStatistics
 
 if TYPE_CHECKING:
-    from error_patterns.async_repository import AsyncErrorPatternRepository
+    from error_patterns.async_repository import AsyncErrorPatternRepository as AsyncErrorPatternRepository
 
-__all__ = [
+__all__ = [  # without what needs an extra, so that `import *` works without it
     "RELEVANT_SCORE",
-    "AsyncErrorPatternRepository",
     "DatabaseRejectedError",
     "DatabaseUnavailableError",
     "ErrorPattern",

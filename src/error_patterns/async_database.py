@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.ext.asyncio import create_async_engine as sa_create_async_engine
 
 from error_patterns.cancellation import to_its_end
-from error_patterns.database import is_in_memory, made, parsed_url, set_up
+from error_patterns.database import is_in_memory, made, parsed_url, retire, set_up
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
@@ -69,6 +69,7 @@ class AsyncDatabase:
     async def _close(self) -> None:
         if self._preparation is not None:
             await asyncio.wait([self._preparation])
+        retire(self.engine.sync_engine)
         await self.engine.dispose()
 
     async def _prepare(self) -> None:

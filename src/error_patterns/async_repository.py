@@ -13,7 +13,8 @@ from tenacity import AsyncRetrying
 
 from error_patterns import operations
 from error_patterns.async_database import AsyncDatabase
-from error_patterns.cancellation import with_its_clean_up
+from error_patterns.cancellation import as_a_step
+from error_patterns.driver_errors import translated_errors
 from error_patterns.models import ErrorPattern
 from error_patterns.results import PatternMatch, PatternStatistics
 from error_patterns.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
@@ -30,7 +31,7 @@ class AsyncErrorPatternRepository:
 
     Every call promises what the call of the same name of `ErrorPatternRepository` promises, with the same arguments,
     results and errors. Tasks of one event loop may share a repository. A call whose task is cancelled is undone, unless
-    it was committed already, and gives its connection back.
+    it was committed already (or, in a transaction, done), and gives its connection back.
 
     Example:
         >>> async with AsyncErrorPatternRepository.open("sqlite:///errors.db") as repository:
@@ -76,7 +77,11 @@ class AsyncErrorPatternRepository:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Self]:
-        """A repository whose calls share one transaction: see `ErrorPatternRepository.transaction`."""
+        """A repository whose calls share one transaction: see `ErrorPatternRepository.transaction`.
+
+        Tasks may share it. While one of them is in a transaction inside this one, the others must wait: what they do is
+        undone with it.
+        """
         outer = self._unit_of_work
         async with outer.sessions() as session, _entered(session, outer.scope(session.sync_session, True)):
             together = self._sharing(session, detaches=outer.detaches)
@@ -88,8 +93,8 @@ class AsyncErrorPatternRepository:
     async def close(self) -> None:
         """Close the connections that `open` made: see `ErrorPatternRepository.close`."""
         if self._database is not None:
-            await self._database.close()
             self._unit_of_work = over("the repository")
+            await self._database.close()
 
     def __await__(self) -> Generator[object, None, Self]:
         """Make the database ready now; the repository itself."""
@@ -169,7 +174,7 @@ class AsyncErrorPatternRepository:
         unit_of_work = self._unit_of_work
 
         def step(session: Session) -> R:
-            with unit_of_work.scope(session, writes):
+            with unit_of_work.scope(session, writes), translated_errors(session):
                 return operation(session, *args, **kwargs)
 
         async def once() -> R:
@@ -185,7 +190,7 @@ _TURN = "error_patterns.turn"  # the key in Session.info
 async def _in_turn(session: AsyncSession, step: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Take a step on the session when no other task takes one: a session does one thing at a time."""
     async with session.info.setdefault(_TURN, asyncio.Lock()):
-        return await with_its_clean_up(session.run_sync(step, *args, **kwargs))
+        return await as_a_step(session.sync_session, session.run_sync(step, *args, **kwargs))
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
-"""Connections of aiosqlite that a cancelled task leaves in a known state."""
+"""Connections of aiosqlite that leave no thread behind when their making is cancelled."""
 
 import sqlite3
-from collections.abc import Callable
 from typing import Any, Self
 
 import aiosqlite
@@ -11,16 +10,7 @@ from error_patterns.cancellation import to_its_end
 
 
 class Connection(aiosqlite.Connection):
-    """A connection whose statements come to their end before a cancellation goes on.
-
-    aiosqlite runs them in a thread, which does not hear of it. The next one, of a clean-up or of another task, would
-    begin while the last one still ends a transaction. Nothing here takes long but to begin one: see `transactions`.
-    """
-
-    # Any: as in the class above, through which each call of the driver goes; tests of cancellation would see if not.
-    @override
-    async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return await to_its_end(super()._execute(fn, *args, **kwargs))  # type: ignore[no-untyped-call]  # it is not
+    """A connection that is made to its end, or closed, when the task that makes it is cancelled."""
 
     @override
     async def _connect(self) -> Self:

@@ -4,28 +4,58 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
+from sqlalchemy.orm import Session
+
 R = TypeVar("R")
+
+# Keys of Session.info.
+_FINISHES = "error_patterns.finishes"  # whether the step that is being taken comes to its end before a cancellation
+_CANCELLED = "error_patterns.cancelled"  # whether it was cancelled meanwhile
 
 
 async def to_its_end(awaitable: Awaitable[R]) -> R:
     """Wait until it is done, even if the task is cancelled meanwhile; then let the cancellation go on."""
-    return await _done(asyncio.ensure_future(awaitable), lambda: None)
+    return await _done(asyncio.ensure_future(awaitable), lambda task: None)
 
 
-async def with_its_clean_up(coroutine: Coroutine[object, object, R]) -> R:
-    """Run it so that it hears of the first cancellation only, and cleans up without another one."""
-    task = asyncio.create_task(coroutine)
-    return await _done(task, task.cancel)
+async def as_a_step(session: Session, coroutine: Coroutine[object, object, R]) -> R:
+    """Do something on the session; if the task is cancelled meanwhile, undo it, whatever else is cancelled then.
+
+    aiosqlite has a thread execute each statement, which hears of no cancellation: what the thread still does would meet
+    what cleans up. So with such a connection a step goes on until it waits for a lock, or would keep what it did.
+    """
+    session.info[_CANCELLED] = False
+    session.info[_FINISHES] = session.in_transaction() and session.info.get(_FINISHES, False)
+
+    def cancel(task: "asyncio.Future[R]") -> None:
+        if session.info[_FINISHES]:
+            session.info[_CANCELLED] = True
+        else:
+            task.cancel()
+
+    return await _done(asyncio.create_task(coroutine), cancel)
 
 
-async def _done(task: "asyncio.Future[R]", at_first_cancellation: Callable[[], object]) -> R:
+def let_it_finish(session: Session) -> None:
+    """Wait for a connection, if the session has none; from here on, the step comes to its end."""
+    dialect = session.connection().dialect
+    session.info[_FINISHES] = dialect.is_async and dialect.name == "sqlite"
+
+
+def stop_if_cancelled(session: Session) -> None:
+    """Raise `asyncio.CancelledError` if a step that goes on was cancelled meanwhile."""
+    if session.info.get(_CANCELLED):
+        raise asyncio.CancelledError
+
+
+async def _done(task: "asyncio.Future[R]", cancel: "Callable[[asyncio.Future[R]], None]") -> R:
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:
             await asyncio.wait([task])
         except asyncio.CancelledError as error:
             if cancelled is None:
-                at_first_cancellation()
+                cancel(task)
             cancelled = error
     if cancelled is None:
         return task.result()

@@ -24,6 +24,8 @@ POSTGRESQL_CONNECT_TIMEOUT = 10
 _KNOWN_DRIVERS = {"sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"}
 _KNOWN_DRIVERS |= {"postgresql", "postgresql+psycopg", "postgresql+psycopg_async"}
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
+# Of its connect(): they are no text, and would not do what a URL could say.
+_ARGUMENTS_OF_PSYCOPG = {"autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory"}
 _EXTRAS = {"sqlite": "asyncio", "postgresql": "postgres"}
 
 E = TypeVar("E")
@@ -89,17 +91,23 @@ def parsed_url(url: str | URL) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # their text, and so the cause, may hold a password
         parsed = None
-    # An @ in a password that is not written as %40 leaves the end of the password in the host or in the name.
-    parts = str(url).partition("?")[0].count("@")
-    if parsed is None or (not parsed.drivername.startswith("sqlite") and parts > 1):
+    # A character of a password that is not written as %40 or the like leaves its end in the host, name or options.
+    unread = str(url).rpartition("@")[0]
+    if parsed is None or (not parsed.drivername.startswith("sqlite") and ("@" in unread or "?" in unread)):
         raise DatabaseUnavailableError(
             "database URL: cannot be read; expected one like sqlite:///errors.db or postgresql://user@host/name, "
-            "with / : @ in a password as %2F %3A %40"
+            "with / : ? @ in a password as %2F %3A %3F %40"
         ) from None
     if parsed.drivername not in _KNOWN_DRIVERS:
         raise DatabaseUnavailableError(
             f"{shown(parsed)}: only sqlite:// and postgresql:// (through psycopg 3) are supported, "
             f"not {parsed.drivername}://"
+        )
+    refused = sorted(_ARGUMENTS_OF_PSYCOPG & parsed.query.keys())
+    if refused:
+        raise DatabaseUnavailableError(
+            f"{shown(parsed)}: {refused[0]} cannot be an option of a URL; "
+            f"make a session factory on an engine of your own, with connect_args={{{refused[0]!r}: …}}"
         )
     return parsed
 
@@ -153,16 +161,29 @@ def set_up(engine: Engine) -> None:
             connection.close()  # nobody else would
             raise
 
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "handle_error", _keep_the_connection)
+    event.listen(engine, "handle_error", _keep_the_connection)
 
 
 def _keep_the_connection(context: ExceptionContext) -> None:
     """Go on with a connection whose statement was interrupted: roll it back, as after any other error.
 
-    SQLAlchemy would close it. What is in memory would go with it; and of a file, the transaction would stay open until
-    the garbage collector finds the interrupted statement. For the same reason, connections are not rolled back once
-    more when they return to the pool, where an interruption closes them too: every transaction has ended by then.
+    SQLAlchemy would close it. What is in memory would go with it; of a file, the transaction would stay open until the
+    garbage collector finds the interrupted statement; and a caller who goes on after a timeout would have lost the
+    whole transaction, not the call. For the same reason, connections of SQLite are not rolled back once more when they
+    return to the pool, where an interruption closes them too: every transaction has ended by then.
+
+    psycopg has the server cancel the statement, or closes the connection. Without a savepoint to go back to, the
+    transaction is of no more use.
     """
-    if not isinstance(context.original_exception, Exception):
+    if isinstance(context.original_exception, Exception) or context.connection is None:
+        return
+    driver_connection = context.connection.connection.driver_connection
+    if context.engine is not None and context.engine.dialect.name == "sqlite":
         context.is_disconnect = False
+    elif context.connection.in_nested_transaction():
+        context.is_disconnect = bool(getattr(driver_connection, "closed", True))
+
+
+def retire(engine: Engine) -> None:
+    """Have the connections that are in use closed when they are given back; `dispose` closes the others."""
+    event.listen(engine.pool, "checkin", lambda connection, record: record.invalidate())

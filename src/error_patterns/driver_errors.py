@@ -2,13 +2,17 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import TypeAlias
 
 from sqlalchemy import URL, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from error_patterns.errors import DatabaseRejectedError, DatabaseUnavailableError, ErrorPatternsError
+
+DatabaseError: TypeAlias = DBAPIError | PoolTimeoutError | PendingRollbackError
+"""What SQLAlchemy raises when the database, or the connection to it, fails."""
 
 
 def shown(url: URL) -> str:
@@ -33,9 +37,10 @@ def translated_errors(source: Session | Engine) -> Generator[None]:
     """Raise an `ErrorPatternsError` for each error of the database driver or of the connection pool."""
     try:
         yield
-    except (DBAPIError, PoolTimeoutError) as error:
+    except (DBAPIError, PoolTimeoutError, PendingRollbackError) as error:
         bind = source.get_bind() if isinstance(source, Session) else source
-        raise _translated(error, bind.engine.url) from error
+        first = _first(error)
+        raise _translated(first, bind.engine.url) from first
 
 
 _SQLITE_REASONS = {
@@ -54,8 +59,11 @@ _SQLITE_REASONS = {
 _POSTGRESQL_REASONS = {
     "08": "unreachable",
     "25006": "read-only",
+    "25P03": "a transaction was idle for longer than the server allows",
+    "25P04": "a transaction took longer than the server allows",
     "28": "access denied",
     "3D": "there is no such database",
+    "42501": "access denied",
     "40": "given up after a conflict with another transaction",
     "53100": "the disk is full",
     "53": "out of resources",
@@ -67,11 +75,24 @@ _CONFLICTS = {"40001", "40P01"}  # serialization failure, deadlock
 _MISSING_TABLE = ("no such table", "UndefinedTable")
 
 
-def _translated(error: DBAPIError | PoolTimeoutError, url: URL) -> ErrorPatternsError:
+def _first(error: DatabaseError) -> DatabaseError:
+    """What went wrong before the way back to a savepoint did, which hides it."""
+    while (
+        isinstance(error, DBAPIError)
+        and (error.statement or "").startswith("ROLLBACK TO SAVEPOINT")
+        and isinstance(error.__context__, DBAPIError)
+    ):
+        error = error.__context__
+    return error
+
+
+def _translated(error: DatabaseError, url: URL) -> ErrorPatternsError:
     """The error of this package for an error of a driver, with its first line and without values or passwords."""
     where = shown(url)
     if isinstance(error, PoolTimeoutError):
         return DatabaseUnavailableError(f"{where}: every connection of the pool was in use for too long")
+    if isinstance(error, PendingRollbackError):
+        return DatabaseUnavailableError(f"{where}: an error undid the whole transaction; roll back and repeat it")
     driver_error = error.orig
     first_line = next(iter(str(driver_error).splitlines()), type(driver_error).__name__)
     reason = _reason(driver_error)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     delete,
     event,
     insert,
+    literal,
 )
 from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.orm import Mapper, Session
@@ -78,7 +79,9 @@ def write(connection: Connection | Session, patterns: Iterable[ErrorPattern]) ->
     """Add the rows of patterns that the index does not have yet."""
     rows = [row for p in patterns for row in postings_of(p.pattern_id, p.pattern, p.keywords)]
     if rows:
-        connection.execute(insert(keyword_index), rows)
+        # RETURNING makes SQLAlchemy send many rows a statement. Without it, psycopg makes a pipeline, in which a task
+        # that is cancelled at the wrong moment leaves the connection.
+        connection.execute(insert(keyword_index).returning(literal(1)), rows)
 
 
 def erase(connection: Connection | Session, pattern_id: str) -> None:

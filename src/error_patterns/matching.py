@@ -118,14 +118,14 @@ def _scored(
         return
     of_candidates = keyword_index.c.pattern_id.in_(listed(session, pattern_ids))
     rows = session.execute(select(keyword_index).where(of_candidates)).all()
-    frequencies |= _document_frequencies(session, {row.term for row in rows} - terms)
+    frequencies |= _document_frequencies(session, {row.term for row in rows} - frequencies.keys())
     long = {(row.pattern_id, row.position) for row in rows if row.words > TERM_WORDS and row.term in terms}
     absent = _absent(session, words, long)
     phrases: dict[str, dict[int, tuple[float, bool]]] = defaultdict(dict)
     for pattern_id, position, term, length in ((r.pattern_id, r.position, r.term, r.words) for r in rows):
         weight, occurs = phrases[pattern_id].get(position, (0.0, False))
         here = term in terms and (pattern_id, position) not in absent
-        phrases[pattern_id][position] = (max(weight, _weight(frequencies[term], length)), occurs or here)
+        phrases[pattern_id][position] = (max(weight, _weight(frequencies.get(term, 1), length)), occurs or here)
     for pattern_id, by_position in phrases.items():
         positions = tuple(sorted(position for position, (_, occurs) in by_position.items() if occurs))
         if not positions:

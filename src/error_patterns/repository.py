@@ -5,12 +5,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
 from sqlalchemy.orm import Session, sessionmaker
 from tenacity import Retrying
 
 from error_patterns import operations
-from error_patterns.database import create_engine
+from error_patterns.database import create_engine, retire
+from error_patterns.driver_errors import translated_errors
 from error_patterns.models import ErrorPattern
 from error_patterns.results import PatternMatch, PatternStatistics
 from error_patterns.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
@@ -46,7 +47,7 @@ class ErrorPatternRepository:
             session_factory: Any callable without arguments that returns a new `sqlalchemy.orm.Session`.
         """
         self._unit_of_work: UnitOfWork[AbstractContextManager[Session]] = in_transactions(session_factory)
-        self._dispose: Callable[[], None] | None = None
+        self._engine: Engine | None = None
 
     @classmethod
     def open(cls, url: str | URL, *, migrate: bool = True) -> Self:
@@ -70,7 +71,7 @@ class ErrorPatternRepository:
             engine.dispose()
             raise
         repository = cls(sessionmaker(engine))
-        repository._dispose = engine.dispose
+        repository._engine = engine
         return repository
 
     @classmethod
@@ -114,10 +115,14 @@ class ErrorPatternRepository:
                 together._unit_of_work = over("the transaction")
 
     def close(self) -> None:
-        """Close the connections that `open` made; a repository over a session factory has none of its own."""
-        if self._dispose is not None:
-            self._dispose()
+        """Close the connections that `open` made, those of calls that still run when they end.
+
+        A repository over a session factory has no connections of its own, and goes on.
+        """
+        if self._engine is not None:
             self._unit_of_work = over("the repository")
+            retire(self._engine)
+            self._engine.dispose()
 
     def __enter__(self) -> Self:
         """The repository itself."""
@@ -242,7 +247,11 @@ class ErrorPatternRepository:
         unit_of_work = self._unit_of_work
 
         def once() -> R:
-            with unit_of_work.sessions() as session, unit_of_work.scope(session, writes):
+            with (
+                unit_of_work.sessions() as session,
+                unit_of_work.scope(session, writes),
+                translated_errors(session),
+            ):
                 return operation(session, *args, **kwargs)
 
         return unit_of_work.repeating(Retrying, args)(once)

@@ -1,22 +1,25 @@
 """In which transaction a call runs, what becomes of it, and when it may be repeated."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Concatenate, Generic, Never, NoReturn, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import OperationalError, PendingRollbackError
 from sqlalchemy.orm import Session
 from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from error_patterns.cancellation import let_it_finish, stop_if_cancelled
 from error_patterns.driver_errors import is_busy, is_conflict, translated_errors
 from error_patterns.errors import RepositoryClosedError
 
 ATTEMPTS = 20
 """How often a call is tried while the database refuses it for a conflict with another transaction."""
+
+_UNDONE = "error_patterns.undone"  # the key in Session.info of a transaction that nobody can go on with
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,11 +53,11 @@ class UnitOfWork(Generic[S_co]):
         """What repeats a call after a conflict: the database has undone it then, so that nothing happens twice.
 
         Without a word from the database, as when the connection breaks, a call may have happened and is not repeated;
-        nor is one whose argument can be read only once.
+        nor is one whose argument may give its items only once.
         """
-        can_be_read_once = any(isinstance(argument, Iterator) for argument in arguments)
+        may_be_used_up = any(isinstance(a, Iterable) and not isinstance(a, Collection) for a in arguments)
         return kind(
-            stop=stop_after_attempt(1 if can_be_read_once else self.attempts),
+            stop=stop_after_attempt(1 if may_be_used_up else self.attempts),
             wait=wait_random_exponential(multiplier=0.02, max=1),
             retry=retry_if_exception(is_conflict),
             reraise=True,
@@ -83,30 +86,74 @@ def over(what: str) -> UnitOfWork[Never]:
 @contextmanager
 def _transaction(session: Session, writes: bool) -> Generator[None]:
     """A new transaction of a new session: committed on success, rolled back on an error."""
-    with translated_errors(session):
-        try:
+    try:
+        with translated_errors(session):
             _begin(session, writes)
-            yield
+        yield
+        with translated_errors(session):
             session.flush()
             session.expunge_all()  # before the commit, which would expire what the caller is about to get
+            stop_if_cancelled(session)
             session.commit()
-        except BaseException:
+    except BaseException:
+        with translated_errors(session):
             session.rollback()
-            raise
+        raise
 
 
 @contextmanager
 def _savepoint(session: Session, writes: bool, *, detaches: bool) -> Generator[None]:
     """A savepoint: released on success, rolled back on an error."""
-    if writes:
-        with translated_errors(session):
+    with translated_errors(session):
+        _refuse_if_undone(session)
+        if not session.in_transaction():
+            session.begin()
+        connection = session.connection()
+        let_it_finish(session)
+        if writes:
             _begin(session, writes)
-    savepoint = session.begin_nested()  # flushes: an error here is that of the session's owner
-    with translated_errors(session), savepoint:
-        yield
-        session.flush()
+    session.flush()  # an error here is that of the session's owner
+    with translated_errors(session):
+        savepoint = session.begin_nested()
+    failure: BaseException | None = None
+    try:
+        with savepoint:
+            try:
+                yield
+                with translated_errors(session):
+                    session.flush()
+                stop_if_cancelled(session)
+            except BaseException as error:
+                failure = error
+                raise
+    except BaseException as error:
+        if error is not failure or not (connection.invalidated or _is_begun(connection)):
+            _remember_as_undone(session)
+        with translated_errors(session):
+            raise failure or error from None
     if detaches:
         session.expunge_all()
+
+
+def _is_begun(connection: Connection) -> bool:
+    """Whether the driver has begun a transaction, which it does by itself unless it is SQLite's."""
+    return bool(getattr(connection.connection.driver_connection, "in_transaction", True))
+
+
+def _remember_as_undone(session: Session) -> None:
+    """There is no way back to a savepoint: the database undid the whole transaction, as SQLite does on a full disk.
+
+    Whoever caught the error could go on, and would commit without what went before.
+    """
+    session.info[_UNDONE] = session.get_transaction()
+    if not event.contains(session, "before_commit", _refuse_if_undone):
+        event.listen(session, "before_commit", _refuse_if_undone)
+
+
+def _refuse_if_undone(session: Session) -> None:
+    transaction = session.get_transaction()
+    if transaction is not None and transaction is session.info.get(_UNDONE):
+        raise PendingRollbackError("an error undid the whole transaction; roll back and repeat it")
 
 
 def _begin(session: Session, writes: bool) -> None:
@@ -122,25 +169,24 @@ def _begin(session: Session, writes: bool) -> None:
     connection = session.connection()
     if connection.dialect.name != "sqlite":
         return
-    if not getattr(connection.connection.driver_connection, "in_transaction", True):
+    let_it_finish(session)
+    if not _is_begun(connection):
         if not writes:
             connection.exec_driver_sql("BEGIN")
         elif connection.dialect.is_async:
-            _begin_writing_in_steps(connection)
+            _begin_writing_in_steps(session, connection)
         else:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _begin_writing_in_steps(connection: Connection) -> None:
-    """Wait for other writers as long as the connection may, but a step at a time.
-
-    A thread does the waiting, and hears of no cancellation: a cancelled task gets its connection back after a step.
-    """
+def _begin_writing_in_steps(session: Session, connection: Connection) -> None:
+    """Wait for other writers as long as the connection may, but a little at a time, to see whether to wait on."""
     patience: int = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()  # milliseconds
     deadline = time.monotonic() + patience / 1000
     connection.exec_driver_sql(f"PRAGMA busy_timeout = {min(patience, 100)}")
     try:
         while True:
+            stop_if_cancelled(session)
             try:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             except OperationalError as error:

@@ -4,6 +4,7 @@ import contextlib
 
 import pytest
 from sqlalchemy import inspect as sa_inspect
+from sqlalchemy.exc import IntegrityError
 
 from calls import Failing, Undo, Write, a_pattern, each_failing, each_write, keywords_found, memory
 from error_patterns import ErrorPattern, ErrorPatternRepository, PatternNotFoundError
@@ -34,6 +35,10 @@ class TestTransaction:
     def test_lets_the_error_through(self, repository: ErrorPatternRepository) -> None:
         with pytest.raises(Undo), repository.transaction():
             raise Undo
+
+    def test_lets_an_error_of_another_database_through(self, repository: ErrorPatternRepository) -> None:
+        with pytest.raises(IntegrityError), repository.transaction():
+            raise IntegrityError("INSERT INTO orders", None, Exception("UNIQUE constraint failed"))
 
     @each_failing
     def test_goes_on_after_a_call_that_failed(
