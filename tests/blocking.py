@@ -2,8 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
@@ -53,7 +53,14 @@ class _Blocking:
             return self
         if isinstance(value, AbstractAsyncContextManager):
             return _Blocking(value, self._runner)
+        if isinstance(value, AsyncIterator):
+            return self._items(value)
         return self._plain(self._wait(value)) if inspect.isawaitable(value) else value
+
+    def _items(self, iterator: AsyncIterator[object]) -> Iterator[object]:
+        with suppress(StopAsyncIteration):
+            while True:
+                yield self._wait(anext(iterator))
 
     def _wait(self, awaitable: Awaitable[object]) -> object:
         async def waiting() -> object:

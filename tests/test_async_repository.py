@@ -74,7 +74,7 @@ def signature(kind: type, name: str) -> inspect.Signature:
 
 
 SHARED = sorted(public_names(ErrorPatternRepository))
-SPECIAL = {"in_session", "transaction"}  # they take or give something of asyncio
+SPECIAL = {"in_session", "stream_all", "transaction"}  # they take or give something of asyncio
 
 
 class TestNames:

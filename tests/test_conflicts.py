@@ -4,7 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -120,13 +120,19 @@ def rival(url: str) -> Generator[Callable[[], None]]:
     engine.dispose()
 
 
-class Interrupted(Iterable[ErrorPattern]):
+class Interrupted(Collection[ErrorPattern]):
     """Patterns that can be read again; when they are read first, something happens after the first batch of them."""
 
     def __init__(self, happens: Callable[[], None]) -> None:
         self.patterns = [pattern(OURS), *(ErrorPattern(pattern="Disk full") for _ in range(BATCH - 1)), pattern(THEIRS)]
         self.happens = happens
         self.times_read = 0
+
+    def __len__(self) -> int:
+        return len(self.patterns)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self.patterns
 
     def __iter__(self) -> Iterator[ErrorPattern]:
         self.times_read += 1

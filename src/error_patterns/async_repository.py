@@ -1,7 +1,7 @@
 """`AsyncErrorPatternRepository`: the calls of `ErrorPatternRepository`, to be awaited. The operations are the same."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
@@ -135,6 +135,14 @@ class AsyncErrorPatternRepository:
     async def list_all(self, *, limit: int | None = None, offset: int = 0) -> list[ErrorPattern]:
         """All patterns, or a page of them: see `ErrorPatternRepository.list_all`."""
         return await self._read(operations.list_all, limit=limit, offset=offset)
+
+    async def stream_all(self, *, batch_size: int = 1_000) -> AsyncIterator[ErrorPattern]:
+        """All patterns in the order of their ids, for `async for`: see `ErrorPatternRepository.stream_all`."""
+        last = ""
+        while batch := await self._read(operations.list_after, last, batch_size=batch_size):
+            last = batch[-1].pattern_id
+            for pattern in batch:
+                yield pattern
 
     async def match_context(self, context: str, *, limit: int | None = 10) -> list[ErrorPattern]:
         """The patterns that the context resembles: see `ErrorPatternRepository.match_context`."""

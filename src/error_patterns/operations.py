@@ -91,6 +91,13 @@ def list_all(session: Session, *, limit: int | None = None, offset: int = 0) -> 
     return list(session.scalars(page if limit is None else page.limit(_checked_bound("limit", limit))))
 
 
+def list_after(session: Session, pattern_id: str, *, batch_size: int) -> list[ErrorPattern]:
+    """The patterns whose ids come next, in the order of their ids."""
+    limit = _checked_bound("batch_size", batch_size, least=1)
+    by_id = select(ErrorPattern).order_by(col(ErrorPattern.pattern_id)).limit(limit)
+    return list(session.scalars(by_id.where(col(ErrorPattern.pattern_id) > pattern_id)))
+
+
 def match_context(session: Session, context: str, *, limit: int | None = 10) -> list[ErrorPattern]:
     """The patterns that the context resembles, best first."""
     return [match.pattern for match in rank_context(session, context, limit=limit)]
@@ -225,9 +232,9 @@ def _join(stored: ErrorPattern, field: str, new: Sequence[str], most: int) -> No
         setattr(stored, field, joined)
 
 
-def _checked_bound(name: str, value: int) -> int:
-    if not 0 <= value <= _MAX_BOUND:
-        raise ValueError(f"{name}: must be from 0 to {_MAX_BOUND}, got {value}")
+def _checked_bound(name: str, value: int, *, least: int = 0) -> int:
+    if not least <= value <= _MAX_BOUND:
+        raise ValueError(f"{name}: must be from {least} to {_MAX_BOUND}, got {value}")
     return value
 
 

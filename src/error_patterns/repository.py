@@ -1,6 +1,6 @@
 """`ErrorPatternRepository`: every operation in a transaction of its own. The operations are in `operations`."""
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
@@ -145,6 +145,8 @@ class ErrorPatternRepository:
     def create_many(self, patterns: Iterable[ErrorPattern]) -> int:
         """Store new patterns, all or none, from any iterable, in batches; how many they were.
 
+        After a conflict with another transaction, it is repeated if the patterns are a collection, such as a list.
+
         Raises:
             PatternAlreadyExistsError: An id is stored already or stands twice among the patterns.
         """
@@ -178,6 +180,20 @@ class ErrorPatternRepository:
             ValueError: `limit` or `offset` is negative, or more than databases can count to.
         """
         return self._read(operations.list_all, limit=limit, offset=offset)
+
+    def stream_all(self, *, batch_size: int = 1_000) -> Iterator[ErrorPattern]:
+        """All patterns in the order of their ids, which is that of their making, without holding more than a batch.
+
+        Each batch is a call of its own, so that no transaction is open while you work. Patterns that are made or
+        deleted meanwhile may or may not come; every other one comes once.
+
+        Raises:
+            ValueError: `batch_size` is less than 1.
+        """
+        last = ""
+        while batch := self._read(operations.list_after, last, batch_size=batch_size):
+            last = batch[-1].pattern_id
+            yield from batch
 
     def match_context(self, context: str, *, limit: int | None = 10) -> list[ErrorPattern]:
         """The patterns that the context resembles, best first; `rank_context` says how much, and why.

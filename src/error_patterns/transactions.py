@@ -15,6 +15,7 @@ from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_att
 from error_patterns.cancellation import let_it_finish, stop_if_cancelled
 from error_patterns.driver_errors import is_busy, is_conflict, translated_errors
 from error_patterns.errors import RepositoryClosedError
+from error_patterns.models import ErrorPattern
 
 ATTEMPTS = 20
 """How often a call is tried while the database refuses it for a conflict with another transaction."""
@@ -55,7 +56,9 @@ class UnitOfWork(Generic[S_co]):
         Without a word from the database, as when the connection breaks, a call may have happened and is not repeated;
         nor is one whose argument may give its items only once.
         """
-        may_be_used_up = any(isinstance(a, Iterable) and not isinstance(a, Collection) for a in arguments)
+        may_be_used_up = any(
+            isinstance(a, Iterable) and not isinstance(a, Collection | ErrorPattern) for a in arguments
+        )
         return kind(
             stop=stop_after_attempt(1 if may_be_used_up else self.attempts),
             wait=wait_random_exponential(multiplier=0.02, max=1),

@@ -249,6 +249,36 @@ class TestListAll:
             repository.list_all(limit=limit, offset=offset)
 
 
+class TestStreamAll:
+    @pytest.mark.parametrize("batch_size", [1, 2, 3, 4, 1_000])
+    def test_gives_each_pattern_once_in_the_order_of_ids(
+        self, repository: ErrorPatternRepository, batch_size: int
+    ) -> None:
+        made = [ErrorPattern(pattern=f"p{number}", last_seen=MOMENT + timedelta(number % 2)) for number in range(4)]
+        repository.create_many(reversed(made))
+        in_order = sorted(made, key=lambda pattern: pattern.pattern_id)
+        assert list(repository.stream_all(batch_size=batch_size)) == in_order
+
+    def test_gives_nothing_where_there_is_nothing(self, repository: ErrorPatternRepository) -> None:
+        assert list(repository.stream_all()) == []
+
+    def test_gives_detached_patterns(self, repository: ErrorPatternRepository) -> None:
+        repository.record_failure(FAILURE)
+        (pattern,) = repository.stream_all()
+        assert sa_inspect(pattern).detached
+
+    def test_lets_others_write_between_two_batches(self, repository: ErrorPatternRepository) -> None:
+        repository.create_many(ErrorPattern(pattern="p") for _ in range(3))
+        for pattern in repository.stream_all(batch_size=1):
+            repository.delete(pattern.pattern_id)
+        assert repository.count() == 0
+
+    @pytest.mark.parametrize("batch_size", [0, -1])
+    def test_refuses_a_batch_of_nothing(self, repository: ErrorPatternRepository, batch_size: int) -> None:
+        with pytest.raises(ValueError, match=r"^batch_size: must be from 1 to"):
+            next(iter(repository.stream_all(batch_size=batch_size)))
+
+
 class TestMatching:
     @pytest.fixture
     def repository(self, repository: ErrorPatternRepository) -> ErrorPatternRepository:
