@@ -6,7 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ import anyio
 import pytest
 from sqlalchemy import Pool, create_engine, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 import servers
@@ -420,6 +421,74 @@ class TestSessionOfTheCaller:
             before = await watched.fill()
             async for _ in at_each_suspension(in_a_session, answered=answered):
                 assert await watched.content() == before
+
+        runner.run(check())
+
+    @each_moment
+    def test_keeps_what_it_does_after_entering_a_transaction_or_says_that_it_is_undone(
+        self, watched: Watched, runner: asyncio.Runner, answered: bool
+    ) -> None:
+        async def check() -> None:
+            before = await watched.fill()
+            async with AsyncSession(engine_of(watched.repository)) as session:
+                inside = AsyncErrorPatternRepository.in_session(session)
+
+                async def enter() -> None:
+                    async with inside.transaction():
+                        pass
+
+                async for _ in at_each_suspension(enter, answered=answered):
+                    with suppress(DatabaseUnavailableError):
+                        await inside.delete(PORT.pattern_id)
+                        await session.commit()
+                        assert await watched.other.get(PORT.pattern_id) is None
+                        await watched.fill()
+                    await session.rollback()
+                    assert await watched.content() == before
+
+        runner.run(check())
+
+    def test_can_be_used_without_asyncio_afterwards(self, watched: Watched, runner: asyncio.Runner) -> None:
+        def record(session: Session) -> None:
+            ErrorPatternRepository.in_session(session).record_failure("TimeoutError: redis")
+
+        async def check() -> None:
+            async with AsyncSession(engine_of(watched.repository)) as session:
+                inside = AsyncErrorPatternRepository.in_session(session)
+                async for _ in at_each_suspension(lambda: inside.record_failure(KNOWN)):
+                    await session.rollback()
+                    await session.run_sync(record)
+                    await session.rollback()
+
+        runner.run(check())
+
+    def test_waits_for_a_connection_no_longer_than_its_task_however_often_it_had_one(
+        self, runner: asyncio.Runner
+    ) -> None:
+        async def check() -> None:
+            repository = AsyncErrorPatternRepository.open("sqlite://")
+            async with repository, AsyncSession(engine_of(repository)) as session:
+                inside = AsyncErrorPatternRepository.in_session(session)
+                await inside.count()
+                await session.rollback()
+                async with repository.transaction():
+                    started = time.monotonic()
+                    with pytest.raises(TimeoutError):
+                        async with asyncio.timeout(0.1):
+                            await inside.count()
+                    assert time.monotonic() - started < 5
+
+        runner.run(check())
+
+
+class TestCreateMany:
+    def test_without_end_ends_with_its_task(self, watched: Watched, runner: asyncio.Runner) -> None:
+        async def check() -> None:
+            endless = (ErrorPattern(pattern="p") for _ in itertools.count())
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await watched.repository.create_many(endless)
+            assert await watched.repository.count() == 0
 
         runner.run(check())
 

@@ -28,7 +28,7 @@ from error_patterns.transactions import ATTEMPTS
 OURS = "01HXYZ1234567890ABCDEFGHJ0"
 THEIRS = "01HXYZ1234567890ABCDEFGHJ1"
 CONFLICT = "given up after a conflict with another transaction"
-UNDONE = "an error undid the whole transaction"
+UNDONE = "the transaction cannot go on"
 BATCH = 1_000  # as many patterns as one INSERT takes
 
 

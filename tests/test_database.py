@@ -285,6 +285,13 @@ class TestFullInATransaction:
         for number in range(20):
             together.create(ErrorPattern(pattern=f"{'long ' * 1_800}{number}"))
 
+    def test_by_the_callers_own_statement_says_so_as_well(self, session: Session) -> None:
+        inside = ErrorPatternRepository.in_session(session)
+        inside.record_failure("Port in use")
+        session.connection().exec_driver_sql("ROLLBACK")  # as SQLite does by itself
+        with pytest.raises(DatabaseUnavailableError, match="the transaction cannot go on"):
+            inside.record_failure("Port in use")
+
     @pytest.fixture
     def session(self, engine: Engine) -> Generator[Session]:
         with Session(engine) as made:
@@ -293,7 +300,7 @@ class TestFullInATransaction:
     def test_later_calls_say_so(self, session: Session) -> None:
         inside = ErrorPatternRepository.in_session(session)
         self.fill(inside, session)
-        with pytest.raises(DatabaseUnavailableError, match="an error undid the whole transaction"):
+        with pytest.raises(DatabaseUnavailableError, match="the transaction cannot go on"):
             inside.record_failure("Port in use")
 
     def test_its_end_says_so_and_keeps_nothing(self, on_engine: ErrorPatternRepository, session: Session) -> None:

@@ -204,11 +204,18 @@ async def _in_turn(session: AsyncSession, step: Operation[P, R], *args: P.args, 
 @asynccontextmanager
 async def _entered(session: AsyncSession, scope: AbstractContextManager[None]) -> AsyncGenerator[None]:
     """Be inside the scope on the session: entering it and leaving it are a step each."""
-    await _in_turn(session, lambda _: scope.__enter__())
+    is_inside = False
+
+    def enter(_: Session) -> None:
+        nonlocal is_inside
+        scope.__enter__()
+        is_inside = True
+
     try:
+        await _in_turn(session, enter)
         yield
     except BaseException as error:
-        if not await _in_turn(session, _leave, scope, error):
+        if not is_inside or not await _in_turn(session, _leave, scope, error):
             raise
     else:
         await _in_turn(session, _leave, scope, None)

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 R = TypeVar("R")
 
-# Keys of Session.info.
-_FINISHES = "error_patterns.finishes"  # whether the step that is being taken comes to its end before a cancellation
-_CANCELLED = "error_patterns.cancelled"  # whether it was cancelled meanwhile
+# Keys in Session.info.
+_FINISHES = "error_patterns.finishes"  # the transaction whose steps come to their end before a cancellation
+_CANCELLED = "error_patterns.cancelled"  # whether the step that is being taken was cancelled meanwhile
 
 
 async def to_its_end(awaitable: Awaitable[R]) -> R:
@@ -24,22 +24,25 @@ async def as_a_step(session: Session, coroutine: Coroutine[object, object, R]) -
     aiosqlite has a thread execute each statement, which hears of no cancellation: what the thread still does would meet
     what cleans up. So with such a connection a step goes on until it waits for a lock, or would keep what it did.
     """
-    session.info[_CANCELLED] = False
-    session.info[_FINISHES] = session.in_transaction() and session.info.get(_FINISHES, False)
 
     def cancel(task: "asyncio.Future[R]") -> None:
-        if session.info[_FINISHES]:
+        transaction = session.get_transaction()
+        if transaction is not None and transaction is session.info.get(_FINISHES):
             session.info[_CANCELLED] = True
         else:
             task.cancel()
 
-    return await _done(asyncio.create_task(coroutine), cancel)
+    try:
+        return await _done(asyncio.create_task(coroutine), cancel)
+    finally:
+        session.info.pop(_CANCELLED, None)
 
 
 def let_it_finish(session: Session) -> None:
-    """Wait for a connection, if the session has none; from here on, the step comes to its end."""
+    """Wait for a connection, if the transaction has none; from here on, its steps come to their end."""
     dialect = session.connection().dialect
-    session.info[_FINISHES] = dialect.is_async and dialect.name == "sqlite"
+    if dialect.is_async and dialect.name == "sqlite":
+        session.info[_FINISHES] = session.get_transaction()
 
 
 def stop_if_cancelled(session: Session) -> None:

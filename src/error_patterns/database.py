@@ -91,12 +91,12 @@ def parsed_url(url: str | URL) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # their text, and so the cause, may hold a password
         parsed = None
-    # A character of a password that is not written as %40 or the like leaves its end in the host, name or options.
-    unread = str(url).rpartition("@")[0]
-    if parsed is None or (not parsed.drivername.startswith("sqlite") and ("@" in unread or "?" in unread)):
+    # An @ in a password that is not written as %40 leaves the end of the password in the host, name or options.
+    rest = str(url).partition("@")[2]
+    if parsed is None or (parsed.password is not None and "@" in rest and not parsed.drivername.startswith("sqlite")):
         raise DatabaseUnavailableError(
             "database URL: cannot be read; expected one like sqlite:///errors.db or postgresql://user@host/name, "
-            "with / : ? @ in a password as %2F %3A %3F %40"
+            "with / : @ in a password as %2F %3A %40, and @ in an option as %40"
         ) from None
     if parsed.drivername not in _KNOWN_DRIVERS:
         raise DatabaseUnavailableError(
@@ -172,16 +172,17 @@ def _keep_the_connection(context: ExceptionContext) -> None:
     whole transaction, not the call. For the same reason, connections of SQLite are not rolled back once more when they
     return to the pool, where an interruption closes them too: every transaction has ended by then.
 
-    psycopg has the server cancel the statement, or closes the connection. Without a savepoint to go back to, the
-    transaction is of no more use.
+    psycopg has the server cancel the statement, or closes the connection, unless it does not know the interruption.
+    Without a savepoint to go back to, the transaction is of no more use.
     """
     if isinstance(context.original_exception, Exception) or context.connection is None:
         return
-    driver_connection = context.connection.connection.driver_connection
     if context.engine is not None and context.engine.dialect.name == "sqlite":
         context.is_disconnect = False
     elif context.connection.in_nested_transaction():
-        context.is_disconnect = bool(getattr(driver_connection, "closed", True))
+        info = getattr(context.connection.connection.driver_connection, "info", None)
+        status = getattr(getattr(info, "transaction_status", None), "name", "UNKNOWN")
+        context.is_disconnect = status not in {"INTRANS", "INERROR"}
 
 
 def retire(engine: Engine) -> None:

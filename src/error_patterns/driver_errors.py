@@ -92,13 +92,19 @@ def _translated(error: DatabaseError, url: URL) -> ErrorPatternsError:
     if isinstance(error, PoolTimeoutError):
         return DatabaseUnavailableError(f"{where}: every connection of the pool was in use for too long")
     if isinstance(error, PendingRollbackError):
-        return DatabaseUnavailableError(f"{where}: an error undid the whole transaction; roll back and repeat it")
+        return DatabaseUnavailableError(
+            f"{where}: the transaction cannot go on; roll back and repeat it ({_first_line(error)})"
+        )
     driver_error = error.orig
-    first_line = next(iter(str(driver_error).splitlines()), type(driver_error).__name__)
+    first_line = _first_line(driver_error)
     reason = _reason(driver_error)
     if reason is None:
         return DatabaseRejectedError(f"{where}: the database refused: {first_line}{_advice(driver_error)}")
     return DatabaseUnavailableError(f"{where}: {reason} ({first_line})")
+
+
+def _first_line(error: BaseException | None) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _reason(driver_error: BaseException | None) -> str | None:

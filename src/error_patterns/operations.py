@@ -13,6 +13,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col
 
 from error_patterns import adoption, changes, failures, keyword_index, matching
+from error_patterns.cancellation import stop_if_cancelled
 from error_patterns.errors import PatternAlreadyExistsError, PatternNotFoundError
 from error_patterns.fields import MAX_CHECKS, MAX_KEYWORDS, known_id
 from error_patterns.models import ErrorPattern
@@ -42,6 +43,7 @@ def create_many(session: Session, patterns: Iterable[ErrorPattern]) -> int:
     """Store new patterns, a batch at a time."""
     created = 0
     for batch in _batches(patterns):
+        stop_if_cancelled(session)
         _insert_new(session, batch)
         keyword_index.write(session, batch)
         created += len(batch)

@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable, Collection, Generator, Iterable
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Concatenate, Generic, Never, NoReturn, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import OperationalError, PendingRollbackError
+from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -20,7 +20,9 @@ from error_patterns.models import ErrorPattern
 ATTEMPTS = 20
 """How often a call is tried while the database refuses it for a conflict with another transaction."""
 
-_UNDONE = "error_patterns.undone"  # the key in Session.info of a transaction that nobody can go on with
+# Keys in Session.info of a transaction.
+_BEGUN = "error_patterns.begun"  # on SQLite's driver
+_UNDONE = "error_patterns.undone"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -92,6 +94,7 @@ def _transaction(session: Session, writes: bool) -> Generator[None]:
     try:
         with translated_errors(session):
             _begin(session, writes)
+        stop_if_cancelled(session)
         yield
         with translated_errors(session):
             session.flush()
@@ -99,7 +102,7 @@ def _transaction(session: Session, writes: bool) -> Generator[None]:
             stop_if_cancelled(session)
             session.commit()
     except BaseException:
-        with translated_errors(session):
+        with suppress(SQLAlchemyError):  # of a connection that is gone: what went wrong first is to be told
             session.rollback()
         raise
 
@@ -108,20 +111,22 @@ def _transaction(session: Session, writes: bool) -> Generator[None]:
 def _savepoint(session: Session, writes: bool, *, detaches: bool) -> Generator[None]:
     """A savepoint: released on success, rolled back on an error."""
     with translated_errors(session):
-        _refuse_if_undone(session)
         if not session.in_transaction():
             session.begin()
-        connection = session.connection()
         let_it_finish(session)
+        _refuse_if_undone(session)
         if writes:
             _begin(session, writes)
     session.flush()  # an error here is that of the session's owner
     with translated_errors(session):
         savepoint = session.begin_nested()
+        if session.connection().dialect.name == "sqlite":
+            _watch(session, _BEGUN)
     failure: BaseException | None = None
     try:
         with savepoint:
             try:
+                stop_if_cancelled(session)
                 yield
                 with translated_errors(session):
                     session.flush()
@@ -130,33 +135,41 @@ def _savepoint(session: Session, writes: bool, *, detaches: bool) -> Generator[N
                 failure = error
                 raise
     except BaseException as error:
-        if error is not failure or not (connection.invalidated or _is_begun(connection)):
-            _remember_as_undone(session)
+        if error is failure:
+            raise
+        if isinstance(error, DBAPIError) or not isinstance(error, Exception):
+            _watch(session, _UNDONE)
+        if failure is not None:
+            raise failure  # noqa: B904 - it was there first
         with translated_errors(session):
-            raise failure or error from None
+            raise
     if detaches:
         session.expunge_all()
 
 
-def _is_begun(connection: Connection) -> bool:
-    """Whether the driver has begun a transaction, which it does by itself unless it is SQLite's."""
-    return bool(getattr(connection.connection.driver_connection, "in_transaction", True))
+def _watch(session: Session, key: str) -> None:
+    """Remember what the transaction is, and look at it before it is committed.
 
-
-def _remember_as_undone(session: Session) -> None:
-    """There is no way back to a savepoint: the database undid the whole transaction, as SQLite does on a full disk.
-
-    Whoever caught the error could go on, and would commit without what went before.
+    When there is no way back to a savepoint, the database has undone all of the transaction, as SQLite does on a full
+    disk. Whoever caught the error could go on, and would commit without what went before.
     """
-    session.info[_UNDONE] = session.get_transaction()
+    session.info[key] = session.get_transaction()
     if not event.contains(session, "before_commit", _refuse_if_undone):
         event.listen(session, "before_commit", _refuse_if_undone)
 
 
 def _refuse_if_undone(session: Session) -> None:
     transaction = session.get_transaction()
-    if transaction is not None and transaction is session.info.get(_UNDONE):
-        raise PendingRollbackError("an error undid the whole transaction; roll back and repeat it")
+    if transaction is None:
+        return
+    is_lost = transaction is session.info.get(_BEGUN) and not _is_begun(session.connection())
+    if is_lost or transaction is session.info.get(_UNDONE):
+        raise PendingRollbackError("An earlier error undid all of it.")
+
+
+def _is_begun(connection: Connection) -> bool:
+    """Whether the driver has begun a transaction, which it does by itself unless it is SQLite's."""
+    return bool(getattr(connection.connection.driver_connection, "in_transaction", True))
 
 
 def _begin(session: Session, writes: bool) -> None:

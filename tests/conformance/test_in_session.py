@@ -160,6 +160,18 @@ class TestInSession:
         repository.update(redis)
         assert keywords_found(repository) == ["kafka", "redis"]
 
+    @pytest.mark.parametrize("end", ["commit", "rollback"])
+    def test_lets_an_error_through_where_the_caller_ended_the_transaction(
+        self, joined: ErrorPatternRepository, session: Session, end: str
+    ) -> None:
+        def fail_after_the_end() -> None:
+            with joined.transaction():
+                getattr(session, end)()
+                raise Undo
+
+        with pytest.raises(Undo):
+            fail_after_the_end()
+
     def test_misses_a_pattern_whose_row_is_gone(self, joined: ErrorPatternRepository, session: Session) -> None:
         pattern = joined.create(a_pattern("redis"))
         session.execute(text("DELETE FROM error_patterns"))

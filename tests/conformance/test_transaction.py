@@ -7,7 +7,7 @@ from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.exc import IntegrityError
 
 from calls import Failing, Undo, Write, a_pattern, each_failing, each_write, keywords_found, memory
-from error_patterns import ErrorPattern, ErrorPatternRepository, PatternNotFoundError
+from error_patterns import ErrorPattern, ErrorPatternRepository, PatternAlreadyExistsError, PatternNotFoundError
 
 
 class TestTransaction:
@@ -39,6 +39,11 @@ class TestTransaction:
     def test_lets_an_error_of_another_database_through(self, repository: ErrorPatternRepository) -> None:
         with pytest.raises(IntegrityError), repository.transaction():
             raise IntegrityError("INSERT INTO orders", None, Exception("UNIQUE constraint failed"))
+
+    def test_keeps_the_cause_of_an_error(self, repository: ErrorPatternRepository, redis: ErrorPattern) -> None:
+        with repository.transaction() as together, pytest.raises(PatternAlreadyExistsError) as caught:
+            together.create(ErrorPattern(pattern_id=redis.pattern_id, pattern="p"))
+        assert isinstance(caught.value.__cause__, IntegrityError)
 
     @each_failing
     def test_goes_on_after_a_call_that_failed(
