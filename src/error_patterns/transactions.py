@@ -20,7 +20,7 @@ from error_patterns.models import ErrorPattern
 ATTEMPTS = 20
 """How often a call is tried while the database refuses it for a conflict with another transaction."""
 
-# Keys in Session.info of a transaction.
+# Keys in Session.info of a transaction and its connection.
 _BEGUN = "error_patterns.begun"  # on SQLite's driver
 _UNDONE = "error_patterns.undone"
 
@@ -119,9 +119,10 @@ def _savepoint(session: Session, writes: bool, *, detaches: bool) -> Generator[N
             _begin(session, writes)
     session.flush()  # an error here is that of the session's owner
     with translated_errors(session):
+        connection = session.connection()
+        if connection.dialect.name == "sqlite" and _is_begun(connection):  # if not, the savepoint is the transaction
+            _watch(session, _BEGUN, connection)
         savepoint = session.begin_nested()
-        if session.connection().dialect.name == "sqlite":
-            _watch(session, _BEGUN)
     failure: BaseException | None = None
     try:
         with savepoint:
@@ -138,7 +139,7 @@ def _savepoint(session: Session, writes: bool, *, detaches: bool) -> Generator[N
         if error is failure:
             raise
         if isinstance(error, DBAPIError) or not isinstance(error, Exception):
-            _watch(session, _UNDONE)
+            _watch(session, _UNDONE, connection)
         if failure is not None:
             raise failure  # noqa: B904 - it was there first
         with translated_errors(session):
@@ -147,23 +148,22 @@ def _savepoint(session: Session, writes: bool, *, detaches: bool) -> Generator[N
         session.expunge_all()
 
 
-def _watch(session: Session, key: str) -> None:
+def _watch(session: Session, key: str, connection: Connection) -> None:
     """Remember what the transaction is, and look at it before it is committed.
 
     When there is no way back to a savepoint, the database has undone all of the transaction, as SQLite does on a full
     disk. Whoever caught the error could go on, and would commit without what went before.
     """
-    session.info[key] = session.get_transaction()
+    session.info[key] = session.get_transaction(), connection
     if not event.contains(session, "before_commit", _refuse_if_undone):
         event.listen(session, "before_commit", _refuse_if_undone)
 
 
 def _refuse_if_undone(session: Session) -> None:
     transaction = session.get_transaction()
-    if transaction is None:
-        return
-    is_lost = transaction is session.info.get(_BEGUN) and not _is_begun(session.connection())
-    if is_lost or transaction is session.info.get(_UNDONE):
+    undone, _ = session.info.get(_UNDONE, (None, None))
+    begun, connection = session.info.get(_BEGUN, (None, None))
+    if transaction is not None and (transaction is undone or (transaction is begun and not _is_begun(connection))):
         raise PendingRollbackError("An earlier error undid all of it.")
 
 
