@@ -399,6 +399,7 @@ class TestTransaction:
 
 class TestSessionOfTheCaller:
     @each_moment
+    @pytest.mark.usefixtures("slow_endings")
     def test_is_done_or_undone(self, watched: Watched, runner: asyncio.Runner, answered: bool) -> None:
         async def in_a_session(repository: AsyncErrorPatternRepository) -> None:
             async with AsyncSession(engine_of(repository)) as session, session.begin():
