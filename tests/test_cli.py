@@ -215,7 +215,7 @@ class TestDb:
         assert run("db", "current", "--database-url", "sqlite://").out == "none\n"
 
     def test_check_is_content_with_a_migrated_database(self, run: Run) -> None:
-        assert run("db", "check").out == "at revision 0001, as declared\n"
+        assert run("db", "check").out == "at revision 0001, as declared; the keywords of 0 patterns are indexed\n"
 
     def test_check_names_the_command_that_mends(self, run: Run) -> None:
         outcome = run("db", "check", "--database-url", "sqlite://")
@@ -227,6 +227,32 @@ class TestDb:
         connection.close()
         outcome = run("db", "check")
         assert (outcome.status, "ix_error_patterns_last_seen" in outcome.err) == (1, True)
+
+
+class TestIndex:
+    @pytest.fixture
+    def forgotten(self, port: ErrorPattern, database_file: Path) -> ErrorPattern:
+        """A pattern whose keywords are in no index."""
+        with sqlite3.connect(database_file) as connection:
+            connection.execute("DELETE FROM error_pattern_keywords")
+        connection.close()
+        return port
+
+    @pytest.mark.usefixtures("forgotten")
+    def test_that_is_wrong_is_named_with_the_command_that_mends_it(self, run: Run) -> None:
+        outcome = run("db", "check")
+        assert (outcome.status, outcome.err) == (
+            1,
+            "error: the keyword index is wrong for 1 patterns; run: error-patterns db reindex\n",
+        )
+
+    @pytest.mark.usefixtures("forgotten")
+    def test_that_is_wrong_is_mended(self, run: Run) -> None:
+        assert run("db", "reindex").out == "looked at 1 patterns, mended 1\n"
+
+    def test_that_was_mended_finds_the_pattern(self, run: Run, forgotten: ErrorPattern) -> None:
+        run("db", "reindex")
+        assert forgotten.pattern_id in run("match", "EADDRINUSE").out
 
 
 class TestDemo:

@@ -11,10 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from tenacity import AsyncRetrying
 
-from error_patterns import operations
+from error_patterns import index_check, operations
 from error_patterns.async_database import AsyncDatabase
 from error_patterns.cancellation import as_a_step
 from error_patterns.driver_errors import translated_errors
+from error_patterns.index_check import Sweep
 from error_patterns.models import ErrorPattern
 from error_patterns.results import PatternMatch, PatternStatistics
 from error_patterns.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
@@ -159,6 +160,20 @@ class AsyncErrorPatternRepository:
     async def statistics(self, *, top: int = 10) -> PatternStatistics:
         """What the memory holds: see `ErrorPatternRepository.statistics`."""
         return await self._read(operations.statistics, top=top)
+
+    async def check_index(self, *, progress: Callable[[int], object] | None = None) -> int:
+        """Compare the keyword index with the patterns: see `ErrorPatternRepository.check_index`."""
+        sweep = Sweep(progress)
+        while sweep.goes_on:
+            sweep.add(await self._read(index_check.check, sweep.after))
+        return sweep.wrong
+
+    async def reindex(self, *, progress: Callable[[int], object] | None = None) -> int:
+        """Mend the keyword index where it is wrong: see `ErrorPatternRepository.reindex`."""
+        sweep = Sweep(progress)
+        while sweep.goes_on:
+            sweep.add(await self._write(index_check.mend, sweep.after))
+        return sweep.wrong
 
     async def record_failure(
         self,

@@ -16,7 +16,17 @@ from error_patterns import migrate
 from error_patterns.errors import ErrorPatternsError, PatternNotFoundError
 from error_patterns.models import ErrorPattern
 from error_patterns.repository import ErrorPatternRepository
-from error_patterns.terminal import fail, fields_of, given_text, json_of, print_json, print_line, print_table, short
+from error_patterns.terminal import (
+    fail,
+    fields_of,
+    given_text,
+    json_of,
+    print_json,
+    print_line,
+    print_table,
+    progress_bar,
+    short,
+)
 from error_patterns.text import one_line, storable, visible
 
 DEFAULT_URL = "sqlite:///error_patterns.db"
@@ -27,7 +37,7 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-db: typer.Typer = typer.Typer(help="The schema of the database.", no_args_is_help=True)
+db: typer.Typer = typer.Typer(help="The schema and the keyword index of the database.", no_args_is_help=True)
 app.add_typer(db, name="db")
 
 DatabaseUrl = Annotated[
@@ -243,12 +253,28 @@ def current(database_url: DatabaseUrl = DEFAULT_URL) -> None:
 
 
 @db.command(name="check")
-def check_schema(database_url: DatabaseUrl = DEFAULT_URL) -> None:
-    """Exit with 0 if the schema is the one that this version needs, and with 1 if not."""
+def check_database(database_url: DatabaseUrl = DEFAULT_URL) -> None:
+    """Exit with 0 if schema and keyword index are what this version needs, and with 1 if not."""
     differences = migrate.check(database_url)
     if differences:
         fail(f"the schema differs from the declared one: {'; '.join(differences)}")
-    print_line(f"at revision {migrate.head()}, as declared")
+    with ErrorPatternRepository.open(database_url, migrate=False) as repository:
+        total = repository.count()
+        with progress_bar("checking the keyword index", total) as progress:
+            wrong = repository.check_index(progress=progress)
+    if wrong:
+        fail(f"the keyword index is wrong for {wrong} patterns; run: error-patterns db reindex")
+    print_line(f"at revision {migrate.head()}, as declared; the keywords of {total} patterns are indexed")
+
+
+@db.command()
+def reindex(database_url: DatabaseUrl = DEFAULT_URL) -> None:
+    """Mend the keyword index where it is wrong, as after SQL of your own."""
+    with ErrorPatternRepository.open(database_url) as repository:
+        total = repository.count()
+        with progress_bar("mending the keyword index", total) as progress:
+            mended = repository.reindex(progress=progress)
+    print_line(f"looked at {total} patterns, mended {mended}")
 
 
 def _existing(repository: ErrorPatternRepository, pattern_id: str) -> ErrorPattern:

@@ -77,7 +77,11 @@ def postings_of(pattern_id: str, pattern: str, keywords: Sequence[str]) -> list[
 
 def write(connection: Connection | Session, patterns: Iterable[ErrorPattern]) -> None:
     """Add the rows of patterns that the index does not have yet."""
-    rows = [row for p in patterns for row in postings_of(p.pattern_id, p.pattern, p.keywords)]
+    insert_rows(connection, [row for p in patterns for row in postings_of(p.pattern_id, p.pattern, p.keywords)])
+
+
+def insert_rows(connection: Connection | Session, rows: list[Posting]) -> None:
+    """Add rows that the index does not have yet."""
     if rows:
         # RETURNING makes SQLAlchemy send many rows a statement. Without it, psycopg makes a pipeline, in which a task
         # that is cancelled at the wrong moment leaves the connection.

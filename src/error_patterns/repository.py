@@ -9,9 +9,10 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.orm import Session, sessionmaker
 from tenacity import Retrying
 
-from error_patterns import operations
+from error_patterns import index_check, operations
 from error_patterns.database import create_engine, retire
 from error_patterns.driver_errors import translated_errors
+from error_patterns.index_check import Sweep
 from error_patterns.models import ErrorPattern
 from error_patterns.results import PatternMatch, PatternStatistics
 from error_patterns.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
@@ -228,6 +229,27 @@ class ErrorPatternRepository:
             ValueError: `top` is negative.
         """
         return self._read(operations.statistics, top=top)
+
+    def check_index(self, *, progress: Callable[[int], object] | None = None) -> int:
+        """Compare the keyword index with the patterns; for how many patterns it is wrong.
+
+        It can be wrong only where statements passed the unit of work of a session by. Each batch of patterns is a call
+        of its own.
+
+        Args:
+            progress: Is called after each batch, with the number of its patterns.
+        """
+        sweep = Sweep(progress)
+        while sweep.goes_on:
+            sweep.add(self._read(index_check.check, sweep.after))
+        return sweep.wrong
+
+    def reindex(self, *, progress: Callable[[int], object] | None = None) -> int:
+        """Mend the keyword index where it is wrong; for how many patterns it was. Otherwise like `check_index`."""
+        sweep = Sweep(progress)
+        while sweep.goes_on:
+            sweep.add(self._write(index_check.mend, sweep.after))
+        return sweep.wrong
 
     def record_failure(
         self,
