@@ -57,7 +57,10 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def progress_bar(title: str, total: int) -> Generator[Callable[[int], None]]:
     """A bar on standard error, where that is a terminal; what is yielded moves it by a number of steps."""
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    if not console.is_terminal:  # older versions of Rich print an empty line there
+        yield lambda steps: None
+        return
+    with Progress(console=console, transient=True) as progress:
         task = progress.add_task(title, total=total)
         yield lambda steps: progress.advance(task, steps)
 
