@@ -80,8 +80,8 @@ class AsyncErrorPatternRepository:
     async def transaction(self) -> AsyncGenerator[Self]:
         """A repository whose calls share one transaction: see `ErrorPatternRepository.transaction`.
 
-        Tasks may share it. While one of them is in a transaction inside this one, the others must wait: what they do is
-        undone with it.
+        Tasks may share it. While one of them is in a transaction inside this one, the others must wait: what they did
+        meanwhile is undone if that one is.
         """
         outer = self._unit_of_work
         async with outer.sessions() as session, _entered(session, outer.scope(session.sync_session, True)):

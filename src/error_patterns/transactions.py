@@ -141,7 +141,7 @@ def _savepoint(session: Session, writes: bool, *, detaches: bool) -> Generator[N
         if isinstance(error, DBAPIError) or not isinstance(error, Exception):
             _watch(session, _UNDONE, connection)
         if failure is not None:
-            raise failure  # noqa: B904 - it was there first
+            raise failure  # noqa: B904 - it came first, and keeps the cause that it has
         with translated_errors(session):
             raise
     if detaches:
