@@ -183,13 +183,14 @@ async def at_each_suspension(
 ) -> AsyncIterator[bool]:
     """Begin the call again and again, cancelled each time one suspension later; whether it ended as cancelled.
 
-    If `twice`, it is cancelled at each later suspension, too, so while it cleans up. The last one is not cancelled.
+    If `twice`, it is cancelled a second time 1, 2, 4, 8 … suspensions later, so while it cleans up. The last one is not
+    cancelled.
     """
     cancelling = None
     for first in itertools.count():
         if cancelling is not None and cancelling.suspensions < first:
             return
-        for second in itertools.count(first + 1) if twice else [first]:
+        for second in (first + 2**n for n in itertools.count()) if twice else [first]:
             cancelling = Cancelling(first, second, answered=answered)
             cancelled = False
             try:
@@ -285,7 +286,7 @@ def slow_endings() -> Generator[None]:
         if isinstance(driver, aiosqlite.Connection):
             assert driver._connection is not None  # the connection of sqlite3: aiosqlite's method has to be awaited
             driver._connection.set_trace_callback(
-                lambda sql: time.sleep(0.02) if sql.startswith(("COMMIT", "ROLLBACK")) else None
+                lambda sql: time.sleep(0.005) if sql.startswith(("COMMIT", "ROLLBACK")) else None
             )
 
     event.listen(Pool, "connect", slow_down)
@@ -324,7 +325,7 @@ class TestCall:
                 with ErrorPatternRepository.open(file_url) as other:
                     async for _ in at_each_suspension(lambda: repository.record_failure(KNOWN), answered=answered):
                         seen = other.list_all()
-                        await asyncio.sleep(0.05)
+                        await asyncio.sleep(0.02)
                         assert other.list_all() == seen
 
         runner.run(check())

@@ -6,9 +6,9 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -339,48 +339,6 @@ class TestRevisions:
         new_file.write_text("Dear diary, " * 500)
         with pytest.raises(DatabaseUnavailableError, match="not a database"):
             migrate.current(new_url)
-
-
-OPEN_AND_RECORD = """
-import sys
-from error_patterns import ErrorPatternRepository
-
-failure, *urls = sys.argv[1:]
-for url in urls:
-    print("ready", flush=True)
-    sys.stdin.readline()
-    with ErrorPatternRepository.open(url) as repository:
-        repository.record_failure(failure)
-"""
-
-
-@contextmanager
-def opener(failure: str, urls: Sequence[str]) -> Generator[subprocess.Popen[str]]:
-    command = [sys.executable, "-c", OPEN_AND_RECORD, failure, *urls]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def test_processes_may_open_one_new_database_at_once(tmp_path: Path) -> None:
-    names = {"alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel"}
-    urls = [f"sqlite:///{tmp_path / f'{number}.db'}" for number in range(3)]
-    with ExitStack() as stack:
-        processes = [stack.enter_context(opener(name, urls)) for name in names]
-        for _ in urls:
-            for process in processes:
-                assert process.stdout is not None
-                assert process.stdout.readline() == "ready\n"
-            for process in processes:
-                assert process.stdin is not None
-                process.stdin.write("go\n")
-                process.stdin.flush()
-        assert [process.wait() for process in processes] == [0] * len(names)
-    for url in urls:
-        with ErrorPatternRepository.open(url, migrate=False) as repository:
-            assert {pattern.pattern for pattern in repository.list_all()} == names
 
 
 def test_threads_may_open_different_new_databases_at_once(tmp_path: Path) -> None:
