@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from error_patterns import ErrorPattern
-from error_patterns.failures import DRAWN_KEYWORDS, fingerprint, headline, keywords_of, text_of
+from error_patterns.failures import DRAWN_WORDS, fingerprint, headline, keywords_of, text_of
 from error_patterns.fields import MAX_PATTERN_CHARACTERS
 
 TRACEBACK = """\
@@ -35,6 +35,8 @@ LINES = [
     "| ",
     "  | E: y",
     "  +-+---------------- 1 ----------------",
+    "\tat a.B$1.<init>(B.java:1)",
+    "\tat app//a.B.c2D(B.java:1)",
     "0x1f /a/b 12:30:00 a@b.cd",
     "\x00\ud800\x1b[31m",
 ]
@@ -265,8 +267,24 @@ class TestKeywords:
             "see",
         ]
 
+    def test_of_java_are_the_classes_and_methods_of_its_own_frames(self) -> None:
+        trace = """\
+java.lang.IllegalStateException: queue closed
+\tat java.base/java.util.Objects.requireNonNull(Objects.java:259)
+\tat app//org.example.Broker$1.lambda$send$0(Broker.java:12)
+\tat org.example.Broker.<init>(Broker.java:7)
+\tat org.example.BrokerTests.testUtf8Send(BrokerTests.java:80)
+\tat org.junit.Assert.fail(Assert.java:55)
+Caused by: java.io.EOFException: no data
+\t... 12 more
+"""
+        words = "java.io.EOFException data more java.lang.IllegalStateException queue closed Caused".split()
+        names = "BrokerTests testUtf8Send BrokerTests.testUtf8Send Broker Tests test Utf 8 Send".split()
+        drawn = keywords_of(trace)
+        assert set(drawn) == {*words, *names}
+
     def test_there_are_not_too_many(self) -> None:
-        assert len(keywords_of(" ".join(f"word{'x' * n}" for n in range(70)))) == DRAWN_KEYWORDS
+        assert len(keywords_of(" ".join(f"word{'x' * n}" for n in range(70)))) == DRAWN_WORDS
 
 
 class TestAnyText:

@@ -1,21 +1,31 @@
 """What a failure text says: its headline, its fingerprint, and the keywords that give it away. Pure and total."""
 
 import hashlib
+import itertools
 import re
 import traceback
+from collections.abc import Iterator
 
-from error_patterns.fields import MAX_PATTERN_CHARACTERS
+from error_patterns.fields import MAX_KEYWORDS, MAX_PATTERN_CHARACTERS
 from error_patterns.redaction import redact
-from error_patterns.text import cut, storable
+from error_patterns.text import camel_parts, cut, storable
 
 FINGERPRINT_VERSION = 1
 """Stands in front of each fingerprint; another way of normalising gets another number."""
 
-DRAWN_KEYWORDS = 24
-"""The most keywords that are drawn from one failure."""
+DRAWN_WORDS = 24
+"""The most words of a failure's essence that become keywords; names of Java's frames come on top of them."""
+
 
 _FRAME = re.compile(r'^[\s|]*File "(?P<file>.*?)", line \d+(?:, in (?P<function>.+))?$')
 _RAISED = re.compile(r"^(?:(?:\s*\|)+ ?)?(?P<type>[A-Za-z_](?:[\w.]|<locals>)*)(?:: (?P<message>.*))?$")
+# Of Java and its kin. A class loader and a module may stand before the name of the class.
+_JVM_FRAME = re.compile(r"^[ \t]*at (?:[^\s(/]*/)*(?P<type>[\w.$]+)\.(?P<method>[\w$<>]+)\([^()\n]*\)", re.MULTILINE)
+_JVM_PLATFORM = tuple(
+    "java. javax. jdk. sun. com.sun. kotlin. scala. junit. org.junit. org.gradle. org.apache.maven. "
+    "org.apache.tools.ant.".split()
+)
+_LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
 _GROUP_MEMBER = re.compile(r"^[\s|]*\+[-+]+ \d+ -+$")
 _HINTS = re.compile(r"[.;]? (?:Did you mean|Did you forget|Perhaps you forgot|Maybe you meant)\b.*")
 
@@ -105,10 +115,28 @@ def headline(text: str) -> str:
 
 
 def keywords_of(text: str) -> list[str]:
-    """The words that give the failure away: of its essence, without what changes and without common words."""
+    """The words that give the failure away: of its essence, without what changes and without common words.
+
+    A stack trace of Java gives the classes and methods of its own frames besides, the outermost first: it is the test
+    or the job that failed. The names of that one count by their parts as well.
+    """
     words: dict[str, str] = {}
-    for part in reversed(essence(text)):
+    for part in reversed(essence(_JVM_FRAME.sub("", text))):
         for name in _NAME.findall(re.sub(r"<\w+>", " ", part)):
             if name.casefold() not in _NO_KEYWORDS and len(name) <= 80:
                 words.setdefault(name.casefold(), name)
-    return list(words.values())[:DRAWN_KEYWORDS]
+    words = dict(itertools.islice(words.items(), DRAWN_WORDS))
+    for name in _jvm_names(text):
+        words.setdefault(name.casefold(), name)
+    return list(words.values())[:MAX_KEYWORDS]
+
+
+def _jvm_names(text: str) -> Iterator[str]:
+    frames = [(frame["type"], frame["method"]) for frame in _JVM_FRAME.finditer(text)]
+    own = [frame for frame in frames if not frame[0].startswith(_JVM_PLATFORM)] or frames
+    for place, (qualified, method) in enumerate(reversed(own)):
+        names = [name for name in (re.split("[.$]", qualified)[-1], method) if name.isidentifier() and len(name) <= 80]
+        yield from dict.fromkeys([*names, ".".join(names)]) if names else ()
+        if place == 0:
+            for name in names:
+                yield from _LETTERS_OR_DIGITS.findall(" ".join(camel_parts(name)))

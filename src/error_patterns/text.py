@@ -12,8 +12,10 @@ The rules of matching stand here once. Both a keyword and a context become a seq
 
 import functools
 import hashlib
+import itertools
 import re
 import unicodedata
+from collections.abc import Iterator
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Controls of C0 and C1, and the characters that reorder or hide text (Unicode TR 36 and 39).
@@ -75,9 +77,11 @@ def _normal(text: str) -> str:
     """The text in NFKC, which takes quadratic time where very many combining marks follow one another."""
     if text.isascii():
         return storable(text)
-    return unicodedata.normalize("NFKC", _mark_runs().sub(r"\1", storable(text)))
+    shortened = _LONG_BEYOND_ASCII.sub(lambda run: _mark_runs().sub(r"\1", run[0]), storable(text))
+    return unicodedata.normalize("NFKC", shortened)
 
 
+_LONG_BEYOND_ASCII = re.compile("[^\x00-\x7f]{31,}")  # where alone such a run can be: looking is slow
 _ASCII_RUNS = re.compile(r"[^\W_]+")
 
 
@@ -104,7 +108,7 @@ def _symbol_runs(text: str) -> list[str]:
     return [symbols for run in _SYMBOLS.findall(text) if (symbols := "".join(run.split()))]
 
 
-def _parts(run: str) -> list[str]:
+def camel_parts(run: str) -> list[str]:
     """The parts of a camel-case run: `HTTPServerError` gives HTTP, Server, Error; other runs are one part."""
     if run.islower() or run.isupper() or run[1:].islower() or run.isdigit():
         return [run]
@@ -135,7 +139,7 @@ def _word_forms(run: str) -> tuple[str, tuple[str, ...]]:
 def _any_word_forms(run: str) -> tuple[str, tuple[str, ...]]:
     if len(run) > 2 and run[-1] == "s" and run[:-1].isupper():  # APIs, IDs
         run = run[:-1]
-    return singular(_folded(run)), tuple(singular(_folded(part)) for part in _parts(run))
+    return singular(_folded(run)), tuple(singular(_folded(part)) for part in camel_parts(run))
 
 
 _short_word_forms = functools.lru_cache(maxsize=65_536)(_any_word_forms)
@@ -145,12 +149,8 @@ def _folded(run: str) -> str:
     return unicodedata.normalize("NFKC", run.casefold())  # casefold takes some letters apart
 
 
-_Step = tuple[str, int]
-"""One word at a place in a text, and the place at which the next word stands."""
-
-
 class Words:
-    """A text as a lattice of words: at each place the words that begin there, whole and by parts.
+    """A text as a lattice of words: the parts of its runs one after the other, and past them each run as a whole.
 
     Behind the words come its symbols, one a place, with an empty place wherever a run of them ends.
     """
@@ -158,53 +158,57 @@ class Words:
     def __init__(self, text: str) -> None:
         """Read the text; any text will do."""
         text = _normal(text)
-        self._places: list[tuple[_Step, ...]] = []
+        self._parts: list[str] = []
+        self._wholes: dict[int, tuple[str, int]] = {}  # at the place of its first part; with the place behind it
         for run in _runs_of(text):
-            self._add(*_word_forms(run))
-        for run in _symbol_runs(text):
-            self._places.append(())
-            for symbol in run:
-                self._add(symbol, (symbol,))
-
-    def _add(self, whole: str, parts: tuple[str, ...]) -> None:
-        start = len(self._places)
-        for place, part in enumerate(parts, start + 1):
-            self._places.append(((part, place),))
-        if len(parts) > 1:
-            self._places[start] += ((whole, start + len(parts)),)
+            whole, parts = _word_forms(run)
+            if len(parts) > 1:
+                self._wholes[len(self._parts)] = (whole, len(self._parts) + len(parts))
+            self._parts.extend(parts)
+        for run in dict.fromkeys(_symbol_runs(text)):
+            self._parts.append("")
+            self._parts.extend(run)
 
     def terms(self) -> set[str]:
         """The index term of every phrase that can begin anywhere in the text."""
-        phrases = [(word, after) for steps in self._places for word, after in steps]
-        terms = {phrase for phrase, _ in phrases}
-        for _ in range(TERM_WORDS - 1):
-            phrases = [
-                (f"{phrase} {word}", after)
-                for phrase, at in phrases
-                if at < len(self._places)
-                for word, after in self._places[at]
-            ]
-            terms.update(phrase for phrase, _ in phrases)
+        parts = self._parts
+        terms = {word for word in parts if word}
+        terms.update(f"{a} {b}" for a, b in itertools.pairwise(parts) if a and b)
+        terms.update(f"{a} {b} {c}" for a, b, c in zip(parts, parts[1:], parts[2:], strict=False) if a and b and c)
+        near = range(TERM_WORDS)
+        for place in {place - before for place in self._wholes for before in near if place >= before}:
+            terms.update(self._phrases_from(place))
         return {_bounded(term) for term in terms}
 
     def contains(self, phrase: tuple[str, ...]) -> bool:
         """Whether the words of the phrase stand one after the other somewhere in the text."""
         return any(self._continues(place, phrase) for place in self._beginnings.get(phrase[0], ()))
 
+    def _steps(self, place: int) -> Iterator[tuple[str, int]]:
+        """The words that begin at a place, each with the place behind it."""
+        if place < len(self._parts) and self._parts[place]:
+            yield self._parts[place], place + 1
+            if place in self._wholes:
+                yield self._wholes[place]
+
+    def _phrases_from(self, place: int) -> Iterator[str]:
+        phrases = list(self._steps(place))
+        for _ in range(TERM_WORDS):
+            yield from (phrase for phrase, _ in phrases)
+            phrases = [(f"{phrase} {word}", after) for phrase, at in phrases for word, after in self._steps(at)]
+
     @functools.cached_property
     def _beginnings(self) -> dict[str, list[int]]:
         beginnings: dict[str, list[int]] = {}
-        for place, steps in enumerate(self._places):
-            for word, _ in steps:
+        for place in range(len(self._parts)):
+            for word, _ in self._steps(place):
                 beginnings.setdefault(word, []).append(place)
         return beginnings
 
     def _continues(self, place: int, phrase: tuple[str, ...]) -> bool:
         places = {place}
         for wanted in phrase:
-            places = {
-                after for at in places if at < len(self._places) for word, after in self._places[at] if word == wanted
-            }
+            places = {after for at in places for word, after in self._steps(at) if word == wanted}
         return bool(places)
 
 

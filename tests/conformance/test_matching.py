@@ -1,0 +1,60 @@
+"""The same matches, scores and order on each database as from a loop over all patterns."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from error_patterns import ErrorPattern, ErrorPatternRepository, PatternMatch, matching
+from reference import CONTEXT, PATTERN, Match, Reference
+
+COMMON, CANDIDATES = 3, 5  # few enough for stores of a dozen patterns
+
+on_any_store = given(stored=st.lists(PATTERN, max_size=12), contexts=st.lists(CONTEXT, min_size=1, max_size=4))
+anew = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def fill(repository: ErrorPatternRepository, patterns: list[ErrorPattern]) -> None:
+    with repository.transaction() as together:
+        for old in together.list_all():
+            together.delete(old.pattern_id)
+        together.create_many(patterns)
+
+
+def plain(matches: list[PatternMatch]) -> list[Match]:
+    return [Match(match.pattern.pattern_id, match.score, match.matched_keywords) for match in matches]
+
+
+@on_any_store
+@anew
+def test_without_a_limit_it_gives_what_a_loop_over_all_patterns_gives(
+    repository: ErrorPatternRepository, stored: list[ErrorPattern], contexts: list[str]
+) -> None:
+    fill(repository, stored)
+    for context in contexts:
+        assert plain(repository.rank_context(context, limit=None)) == Reference(stored).rank(context)
+
+
+@on_any_store
+@anew
+def test_with_a_limit_it_gives_the_first_of_them(
+    repository: ErrorPatternRepository, stored: list[ErrorPattern], contexts: list[str]
+) -> None:
+    fill(repository, stored)
+    for context in contexts:
+        assert plain(repository.rank_context(context, limit=3)) == Reference(stored).rank(context)[:3]
+
+
+@on_any_store
+@anew
+def test_with_more_common_terms_than_it_follows_it_gives_the_first_of_those_it_follows(
+    repository: ErrorPatternRepository, stored: list[ErrorPattern], contexts: list[str]
+) -> None:
+    fill(repository, stored)
+    reference = Reference(stored, common=COMMON)
+    for context in contexts:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(matching, "COMMON_TERM", COMMON)
+            patched.setattr(matching, "CANDIDATES", CANDIDATES)
+            found = plain(repository.rank_context(context, limit=3))
+        followed = reference.followed(context, candidates=CANDIDATES)
+        assert found == [match for match in reference.rank(context) if match.pattern_id in followed][:3]
