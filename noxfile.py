@@ -38,7 +38,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=OURS)
 def types(session: nox.Session) -> None:
     """All of our code under mypy --strict, and the package as a user of pyright sees it."""
-    session.install(INSTALLED, *group("test"), *group("types"))
+    session.install(INSTALLED, *group("test"), *group("benchmarks"), *group("types"))
     session.run("mypy")
     session.run("pyright", "tests/typing")
     session.run("pyright", "--verifytypes", "error_patterns", "--ignoreexternal")
@@ -93,3 +93,16 @@ def package(session: nox.Session) -> None:
     with session.chdir(folder):
         for arguments in (["db", "upgrade", url], ["db", "check", url], ["demo"], ["stats", url]):
             session.run(command, *arguments, external=True)
+
+
+@nox.session(python=OURS, default=False)
+def benchmarks(session: nox.Session) -> None:
+    """How long calls take beside what one would write by hand: tables, a plot, and both in the README.
+
+    About an hour and 10 GB; `nox -s benchmarks -- --largest=10000` is quicker, and takes other options of pytest.
+    """
+    session.install(INSTALLED, *group("benchmarks"))
+    results = str(Path(session.create_tmp()).resolve() / "benchmarks.json")
+    collected = ("-o", "python_files=bench_*.py", "tests/benchmarks")
+    session.run("pytest", *collected, "--benchmark-quiet", f"--benchmark-json={results}", *session.posargs)
+    session.run("python", "-m", "benchmarks.report", results, env={"PYTHONPATH": "tests"})

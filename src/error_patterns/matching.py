@@ -13,10 +13,10 @@ is not given. Whatever is given has its exact score, with the common terms that 
 
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from operator import attrgetter
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, SQLColumnExpression, func, literal, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, SQLColumnExpression, and_, func, literal, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -52,7 +52,7 @@ match. BM25 on the same data: 0.88 and 0.57.
 COMMON_TERM = 100
 """From so many phrases on, a term counts as common and is not counted any further."""
 
-CANDIDATES = 500
+CANDIDATES = 200
 """How many phrases found a question with a limit follows to their patterns."""
 
 _LOOKED_AT = 16
@@ -88,20 +88,15 @@ class _Candidate:
             if occurring:
                 self.weights[position] = max(_weight(frequencies.get(term_of(p), 1), len(p)) for p in occurring)
         self.unverified.clear()
+        self.weigh()
 
-    @property
-    def particular(self) -> float:
-        return math.fsum(self.weights.values())
-
-    @property
-    def score(self) -> float:
-        missing = self.keywords - sum(position != PATTERN_TEXT for position in self.weights)
-        return self.particular / (self.particular + math.sqrt(max(0, missing))) if self.weights else 0.0
-
-    @property
-    def rank(self) -> tuple[float, float, tuple[int, timedelta, str]]:
-        """The smaller, the better."""
-        return -self.score, -self.particular, self._ties
+    def weigh(self) -> "_Candidate":
+        """Take note of the score and the place that the weights make."""
+        particular = math.fsum(self.weights.values())
+        missing = self.keywords - len(self.weights) + (PATTERN_TEXT in self.weights)
+        self.score = particular / (particular + math.sqrt(max(0, missing))) if self.weights else 0.0
+        self.place = (-self.score, -particular, self._ties)  # the smaller, the better
+        return self
 
 
 def rank(session: Session, context: str, *, limit: int | None, min_score: float) -> list[PatternMatch]:
@@ -141,11 +136,12 @@ def _document_frequencies(session: Session, terms: Collection[str]) -> dict[str,
     """For each term that the index has: the number of its phrases, or `COMMON_TERM` if there are more."""
     if not terms:
         return {}
-    value = listed(session, terms).subquery("asked")
-    some = select(literal(1)).where(keyword_index.c.term == value.c.value).limit(COMMON_TERM).correlate(value)
-    counted = select(value.c.value, select(func.count()).select_from(some.subquery()).scalar_subquery().label("n"))
-    rows = counted.subquery("counted")
-    found = session.execute(select(rows.c.value, rows.c.n).where(rows.c.n > 0))
+    # In their order, in which the index has them too: neighbours are in pages that were just read.
+    term = listed(session, sorted(terms)).subquery("asked").c.value
+    phrases = select(literal(1)).where(keyword_index.c.term == term)
+    some = phrases.limit(COMMON_TERM).correlate(term.table).subquery()
+    counted = select(func.count()).select_from(some).scalar_subquery()
+    found = session.execute(select(term, counted).where(phrases.correlate(term.table).exists()))
     return {term: n for term, n in found}  # noqa: C416 - a Result has keys(), so dict() takes it for a mapping
 
 
@@ -165,10 +161,14 @@ def _postings(session: Session, frequencies: dict[str, int], budget: int | None)
         more = session.execute(newest.order_by(keyword_index.c.pattern_id.desc()).limit(budget)).all()
         budget -= len(more)
         found.update(more)
-    # Materialized, or else databases may read all patterns of the common terms.
-    of_found = select(keyword_index).where(keyword_index.c.pattern_id.in_(listed(session, {row[1] for row in found})))
+    # Materialized, or else databases may read all patterns of the common terms; without `words`, which the index of
+    # the pattern ids does not hold, until few rows are left.
+    place = (keyword_index.c.term, keyword_index.c.pattern_id, keyword_index.c.position)
+    of_found = select(*place).where(keyword_index.c.pattern_id.in_(listed(session, {row[1] for row in found})))
     theirs = of_found.cte("theirs").prefix_with("MATERIALIZED")
-    return found.union(session.execute(select(theirs).where(theirs.c.term.in_(listed(session, rest)))))
+    again = and_(*(column == theirs.c[column.name] for column in place))
+    common = select(keyword_index).join(theirs, again).where(theirs.c.term.in_(listed(session, rest)))
+    return found.union(session.execute(common))
 
 
 def _phrases_with(session: Session, terms: list[str]) -> Select[str, str, int, int]:
@@ -204,7 +204,7 @@ def _candidates(
         if pattern_id in candidates:
             weight = _weight(frequencies[term], length)
             candidates[pattern_id].add(position, weight, is_whole=length <= TERM_WORDS)
-    return candidates.values()
+    return [candidate.weigh() for candidate in candidates.values()]
 
 
 def _weight(document_frequency: int, words: int) -> float:
@@ -220,7 +220,7 @@ def _best(
     """The best in their order. Long phrases are verified only where they would bring a candidate among the best."""
     looked_at = len(candidates) if limit is None else max(min(limit, len(candidates)), _LOOKED_AT)
     while True:
-        candidates = sorted((c for c in candidates if c.weights and c.score >= min_score), key=attrgetter("rank"))
+        candidates = sorted((c for c in candidates if c.weights and c.score >= min_score), key=attrgetter("place"))
         best = candidates[:limit]
         if not any(candidate.unverified for candidate in best):
             return best

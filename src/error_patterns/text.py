@@ -104,8 +104,10 @@ _SYMBOLS = re.compile(r"[\W_]+")
 
 
 def _symbol_runs(text: str) -> list[str]:
-    """What stands between the words, without its white space."""
-    return [symbols for run in _SYMBOLS.findall(text) if (symbols := "".join(run.split()))]
+    """What stands between the words, each once and without its white space."""
+    return list(
+        dict.fromkeys("".join(run.split()) for run in dict.fromkeys(_SYMBOLS.findall(text)) if not run.isspace())
+    )
 
 
 def camel_parts(run: str) -> list[str]:
@@ -160,25 +162,30 @@ class Words:
         text = _normal(text)
         self._parts: list[str] = []
         self._wholes: dict[int, tuple[str, int]] = {}  # at the place of its first part; with the place behind it
-        for run in _runs_of(text):
-            whole, parts = _word_forms(run)
+        runs = _runs_of(text)
+        forms = {run: _word_forms(run) for run in set(runs)}
+        for run in runs:
+            whole, parts = forms[run]
             if len(parts) > 1:
                 self._wholes[len(self._parts)] = (whole, len(self._parts) + len(parts))
             self._parts.extend(parts)
-        for run in dict.fromkeys(_symbol_runs(text)):
+        self._end_of_words = len(self._parts)
+        for run in _symbol_runs(text):
             self._parts.append("")
             self._parts.extend(run)
 
     def terms(self) -> set[str]:
         """The index term of every phrase that can begin anywhere in the text."""
-        parts = self._parts
-        terms = {word for word in parts if word}
-        terms.update(f"{a} {b}" for a, b in itertools.pairwise(parts) if a and b)
-        terms.update(f"{a} {b} {c}" for a, b, c in zip(parts, parts[1:], parts[2:], strict=False) if a and b and c)
-        near = range(TERM_WORDS)
-        for place in {place - before for place in self._wholes for before in near if place >= before}:
+        # The words of most texts are one path, whose phrases are quickly made; the others begin near a branch of it.
+        words = self._parts[: self._end_of_words]
+        terms = set(words)
+        for length in range(2, TERM_WORDS + 1):
+            terms.update(map(" ".join, zip(*(words[first:] for first in range(length)), strict=False)))
+        near_branches = {place - before for place in self._wholes for before in range(TERM_WORDS) if place >= before}
+        for place in itertools.chain(near_branches, range(self._end_of_words, len(self._parts))):
             terms.update(self._phrases_from(place))
-        return {_bounded(term) for term in terms}
+        too_long = {term for term in terms if len(term) > MAX_TERM_CHARACTERS}
+        return (terms - too_long) | {_bounded(term) for term in too_long}
 
     def contains(self, phrase: tuple[str, ...]) -> bool:
         """Whether the words of the phrase stand one after the other somewhere in the text."""
