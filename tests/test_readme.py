@@ -11,7 +11,7 @@ import typer
 from fastapi import FastAPI
 from sqlalchemy import Engine
 
-from error_patterns import ErrorPatternRepository
+from error_patterns import ErrorPattern, ErrorPatternRepository
 from error_patterns.cli import app
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -62,6 +62,32 @@ def test_the_application_of_the_tour_names_each_bad_field(ask: Ask) -> None:
     refused = ask(httpx.Request("POST", "http://test/patterns", json={"pattern": "", "frequency": -1}))
     bad = [error["loc"][-1] for error in refused.json()["detail"]]
     assert (refused.status_code, bad) == (422, ["pattern", "frequency"])
+
+
+RULES = re.findall(r"^\| (.+) \| `(.+)` \| `(.+)` \| `(.+)` \|$", README, re.MULTILINE)
+each_rule = pytest.mark.parametrize(
+    ("keyword", "context", "other"), [rule[1:] for rule in RULES], ids=[rule[0] for rule in RULES]
+)
+
+
+def test_the_table_of_rules_is_found() -> None:
+    assert len(RULES) == README.partition("## What matches")[2].partition("\n\nA context")[0].count("\n|") - 2
+
+
+@each_rule
+def test_a_keyword_is_where_the_rules_say(
+    repository: ErrorPatternRepository, keyword: str, context: str, other: str
+) -> None:
+    stored = repository.create(ErrorPattern(pattern="nothing else", keywords=[keyword]))
+    assert (repository.match_context(context), repository.match_context(other)) == ([stored], [])
+
+
+@each_rule
+def test_the_text_of_a_pattern_is_where_the_rules_say(
+    repository: ErrorPatternRepository, keyword: str, context: str, other: str
+) -> None:
+    stored = repository.create(ErrorPattern(pattern=keyword))
+    assert (repository.match_context(context), repository.match_context(other)) == ([stored], [])
 
 
 def test_the_table_of_commands_names_every_command() -> None:

@@ -82,10 +82,15 @@ def write(connection: Connection | Session, patterns: Iterable[ErrorPattern]) ->
 
 def insert_rows(connection: Connection | Session, rows: list[Posting]) -> None:
     """Add rows that the index does not have yet."""
-    if rows:
+    if not rows:
+        return
+    bind = connection if isinstance(connection, Connection) else connection.connection()
+    statement = insert(keyword_index)
+    if bind.dialect.name == "postgresql":
         # RETURNING makes SQLAlchemy send many rows a statement. Without it, psycopg makes a pipeline, in which a task
         # that is cancelled at the wrong moment leaves the connection.
-        connection.execute(insert(keyword_index).returning(literal(1)), rows)
+        statement = statement.returning(literal(1))
+    connection.execute(statement, rows)
 
 
 def erase(connection: Connection | Session, pattern_id: str) -> None:

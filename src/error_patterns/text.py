@@ -228,8 +228,8 @@ def phrases_of(text: str) -> tuple[tuple[str, ...], ...]:
     forms = [_word_forms(run) for run in _runs_of(normal)]
     if not forms:
         return tuple(tuple(run) for run in _symbol_runs(normal))
-    parts = tuple(part for _, run_parts in forms for part in run_parts)
-    whole = tuple(whole for whole, _ in forms)
+    parts = tuple([part for _, run_parts in forms for part in run_parts])  # quicker than of a generator
+    whole = tuple([whole for whole, _ in forms])
     return (parts,) if parts == whole else (parts, whole)
 
 
