@@ -55,6 +55,9 @@ COMMON_TERM = 100
 CANDIDATES = 200
 """How many phrases found a question with a limit follows to their patterns."""
 
+GLANCE = 8
+"""How far all the terms of a context are counted; further only those that may matter: of long texts, very few."""
+
 _LOOKED_AT = 16
 """How many candidates a verification looks at; each further one looks at twice as many."""
 
@@ -102,8 +105,12 @@ class _Candidate:
 def rank(session: Session, context: str, *, limit: int | None, min_score: float) -> list[PatternMatch]:
     """The patterns that the context resembles, best first: by score, weight found, frequency, last_seen, id."""
     words = Words(context)
-    frequencies = _document_frequencies(session, words.terms())
+    frequencies = _document_frequencies(session, words.terms(), up_to=min(GLANCE, COMMON_TERM))
+    rare = sum(n for n in frequencies.values() if n < GLANCE)
+    if limit is None or rare < CANDIDATES:
+        _count_on(session, frequencies, set(frequencies))
     postings = _postings(session, frequencies, None if limit is None else CANDIDATES)
+    _count_on(session, frequencies, {term for term, *_ in postings})
     candidates = _candidates(session, postings, frequencies)
 
     def verify(doubtful: list[_Candidate]) -> None:
@@ -132,17 +139,23 @@ def listed(session: Session, values: Iterable[str]) -> Select[str]:
     return select(elements(session, literal(list(values), JSON_ARRAY)))
 
 
-def _document_frequencies(session: Session, terms: Collection[str]) -> dict[str, int]:
-    """For each term that the index has: the number of its phrases, or `COMMON_TERM` if there are more."""
+def _document_frequencies(session: Session, terms: Collection[str], *, up_to: int) -> dict[str, int]:
+    """For each term that the index has: the number of its phrases, or `up_to` if there are more."""
     if not terms:
         return {}
     # In their order, in which the index has them too: neighbours are in pages that were just read.
     term = listed(session, sorted(terms)).subquery("asked").c.value
     phrases = select(literal(1)).where(keyword_index.c.term == term)
-    some = phrases.limit(COMMON_TERM).correlate(term.table).subquery()
+    some = phrases.limit(up_to).correlate(term.table).subquery()
     counted = select(func.count()).select_from(some).scalar_subquery()
     found = session.execute(select(term, counted).where(phrases.correlate(term.table).exists()))
     return {term: n for term, n in found}  # noqa: C416 - a Result has keys(), so dict() takes it for a mapping
+
+
+def _count_on(session: Session, frequencies: dict[str, int], terms: set[str]) -> None:
+    """Count those of the terms up to `COMMON_TERM` of which there are more than a glance told."""
+    unsure = {term for term in terms if frequencies[term] == GLANCE < COMMON_TERM}
+    frequencies |= _document_frequencies(session, unsure, up_to=COMMON_TERM)
 
 
 def _postings(session: Session, frequencies: dict[str, int], budget: int | None) -> Collection[_Posting]:

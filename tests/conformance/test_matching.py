@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from error_patterns import ErrorPattern, ErrorPatternRepository, PatternMatch, matching
 from reference import CONTEXT, PATTERN, Match, Reference
 
-COMMON, CANDIDATES = 3, 5  # few enough for stores of a dozen patterns
+GLANCE, COMMON, CANDIDATES = 2, 4, 5  # few enough for stores of a dozen patterns
 
 on_any_store = given(stored=st.lists(PATTERN, max_size=12), contexts=st.lists(CONTEXT, min_size=1, max_size=4))
 anew = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -53,6 +53,7 @@ def test_with_more_common_terms_than_it_follows_it_gives_the_first_of_those_it_f
     reference = Reference(stored, common=COMMON)
     for context in contexts:
         with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(matching, "GLANCE", GLANCE)
             patched.setattr(matching, "COMMON_TERM", COMMON)
             patched.setattr(matching, "CANDIDATES", CANDIDATES)
             found = plain(repository.rank_context(context, limit=3))
