@@ -1,14 +1,14 @@
 """The documented rules of matching in a loop over all patterns, and what to try them on."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from hypothesis import strategies as st
 
 from error_patterns import ErrorPattern
-from error_patterns.matching import CANDIDATES, COMMON_TERM
+from error_patterns.matching import CANDIDATES, COMMON_TERM, FOLLOWED
 from error_patterns.text import Words, phrases_of, term_of
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -20,33 +20,39 @@ class Match(NamedTuple):
     matched_keywords: tuple[str, ...]
 
 
+class Phrase(NamedTuple):
+    pattern_id: str
+    position: int
+    term: str
+    words: int
+
+
+def phrases_in(pattern: ErrorPattern) -> list[Phrase]:
+    """A phrase for each term at each place of the pattern: the longest, where two begin with the same words."""
+    longest: dict[tuple[int, str], int] = {}
+    for position, text in enumerate((pattern.pattern, *pattern.keywords), start=-1):
+        for phrase in phrases_of(text):
+            place = (position, term_of(phrase))
+            longest[place] = max(longest.get(place, 0), len(phrase))
+    return [Phrase(pattern.pattern_id, position, term, words) for (position, term), words in longest.items()]
+
+
 class Reference:
     """A memory that looks at each of its patterns."""
 
     def __init__(self, patterns: list[ErrorPattern], *, common: int = COMMON_TERM) -> None:
         self.patterns = patterns
         self.common = common
-        self.phrases = sorted(  # the newest ids first
-            (
-                (one.pattern_id, term)
-                for one in patterns
-                for text in (one.pattern, *one.keywords)
-                for term in {*map(term_of, phrases_of(text))}
-            ),
-            reverse=True,
-        )
-        self.phrases_with = Counter(term for _, term in self.phrases)
+        self.phrases = sorted((phrase for one in patterns for phrase in phrases_in(one)), reverse=True)  # newest first
+        self.phrases_with = Counter(phrase.term for phrase in self.phrases)
+
+    def weight_of(self, term: str, words: int) -> float:
+        return (1 + math.log(words)) / (1 + math.log(min(self.common, self.phrases_with[term])))
 
     def weight(self, words: Words, text: str) -> float:
         """The weight of a keyword or of a pattern's own text; 0 where it does not occur."""
-        return max(
-            (
-                (1 + math.log(len(phrase))) / (1 + math.log(min(self.common, self.phrases_with[term_of(phrase)])))
-                for phrase in phrases_of(text)
-                if words.contains(phrase)
-            ),
-            default=0,
-        )
+        occurring = (phrase for phrase in phrases_of(text) if words.contains(phrase))
+        return max((self.weight_of(term_of(phrase), len(phrase)) for phrase in occurring), default=0)
 
     def rank(self, context: str) -> list[Match]:
         """Every pattern that matches, the best first."""
@@ -61,16 +67,17 @@ class Reference:
                 found.append((order, Match(one.pattern_id, score, keywords)))
         return [match for _, match in sorted(found)]
 
-    def followed(self, context: str, *, candidates: int = CANDIDATES) -> set[str]:
-        """The patterns that a question with a limit looks at."""
+    def candidates(self, context: str, *, followed: int = FOLLOWED, candidates: int = CANDIDATES) -> set[str]:
+        """The patterns that a question with a limit scores."""
         terms = Words(context).terms() & self.phrases_with.keys()
-        rarest_first = sorted(terms, key=lambda term: (min(self.common, self.phrases_with[term]), term))
-        pattern_ids: set[str] = set()
-        for term in rarest_first:
-            newest = [pattern_id for pattern_id, of in self.phrases if of == term][:candidates]
-            pattern_ids.update(newest)
-            candidates -= len(newest)
-        return pattern_ids
+        weights: dict[str, list[float]] = defaultdict(list)
+        for term in sorted(terms, key=lambda term: (min(self.common, self.phrases_with[term]), term)):
+            newest = [phrase for phrase in self.phrases if phrase.term == term][:followed]
+            followed -= len(newest)
+            for phrase in newest:
+                weights[phrase.pattern_id].append(self.weight_of(term, phrase.words))
+        heaviest_first = sorted(weights, key=lambda one: (math.fsum(weights[one]), one), reverse=True)
+        return set(heaviest_first[:candidates])
 
 
 WORDS = "port Port ports import ImportError import_module error 中 中文 文 की é e\u0301 % >>> > 🔥 x b".split()

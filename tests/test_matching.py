@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from error_patterns import ErrorPattern, ErrorPatternRepository, PatternMatch
 from error_patterns.keyword_index import postings_of
-from error_patterns.matching import CANDIDATES
+from error_patterns.matching import FOLLOWED
 from reference import NOON
 
 SMALLINT = 2**15 - 1
@@ -270,14 +270,28 @@ def crowded(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> st
     path.write_bytes(migrated_file.read_bytes())
     with ErrorPatternRepository.open(f"sqlite:///{path}", migrate=False) as repository:
         rare = pattern("rare one", "common", "rare", number=1)
-        repository.create_many([rare, *(pattern(f"p{n}", "common") for n in range(CANDIDATES + 100))])
+        repository.create_many([rare, *(pattern(f"p{n}", "common") for n in range(FOLLOWED + 100))])
     return f"sqlite:///{path}"
+
+
+class TestManyRareTerms:
+    def test_a_limit_of_hundreds_gives_hundreds(self, repository: ErrorPatternRepository) -> None:
+        repository.create_many(pattern("same", "port") for _ in range(1_300))
+        assert len(repository.match_context("port", limit=1_200)) == 1_200
+
+    def test_a_pattern_of_which_all_occurs_is_found_among_hundreds_of_which_something_does(
+        self, repository: ErrorPatternRepository
+    ) -> None:
+        others = [pattern(f"unrelated {n}", f"aa{n:03}", "absent") for n in range(300)]
+        repository.create_many([pattern("the one", "zeta", "theta", "omega", number=1), *others])
+        context = " ".join(f"aa{n:03}" for n in range(300))
+        assert texts(repository.rank_context(f"{context} zeta theta omega", limit=1)) == ["the one"]
 
 
 class TestCommonTerms:
     def test_without_a_limit_all_are_given(self, crowded: str) -> None:
         with ErrorPatternRepository.open(crowded, migrate=False) as repository:
-            assert len(repository.match_context("common", limit=None)) == CANDIDATES + 101
+            assert len(repository.match_context("common", limit=None)) == FOLLOWED + 101
 
     def test_with_a_limit_so_many_are_given(self, crowded: str) -> None:
         with ErrorPatternRepository.open(crowded, migrate=False) as repository:

@@ -13,19 +13,25 @@ from error_patterns.text import camel_parts, cut, storable
 FINGERPRINT_VERSION = 1
 """Stands in front of each fingerprint; another way of normalising gets another number."""
 
+_LONGEST_NAME = 80
+
 DRAWN_WORDS = 24
 """The most words of a failure's essence that become keywords; names of Java's frames come on top of them."""
 
 
 _FRAME = re.compile(r'^[\s|]*File "(?P<file>.*?)", line \d+(?:, in (?P<function>.+))?$')
 _RAISED = re.compile(r"^(?:(?:\s*\|)+ ?)?(?P<type>[A-Za-z_](?:[\w.]|<locals>)*)(?:: (?P<message>.*))?$")
-# Of Java and its kin. A class loader and a module may stand before the name of the class.
-_JVM_FRAME = re.compile(r"^[ \t]*at (?:[^\s(/]*/)*(?P<type>[\w.$]+)\.(?P<method>[\w$<>]+)\([^()\n]*\)", re.MULTILINE)
-_JVM_PLATFORM = tuple(
-    "java. javax. jdk. sun. com.sun. kotlin. scala. junit. org.junit. org.gradle. org.apache.maven. "
-    "org.apache.tools.ant.".split()
+# Of Java and its kin. A class loader and a module may stand before the name of the class, a library behind the frame.
+_JVM_FRAME = re.compile(
+    r"^[ \t]*at (?:[^\s(/]*/)*(?P<type>[\w.$]+)\.(?P<method>[\w$<>]+)\([^()\n]*\)(?: ~?\[[^]\n]*\])?", re.MULTILINE
 )
-_LETTERS_OR_DIGITS = re.compile(r"[^\W\d_]+|\d+")
+_JVM_PLATFORM = tuple(
+    "java. javax. jdk. sun. com.sun. kotlin. kotlinx. scala. junit. org.junit. org.testng. org.scalatest. "
+    "org.gradle. worker.org.gradle. org.apache.maven. org.apache.tools.ant. org.eclipse. com.intellij. sbt. "
+    "org.springframework.test.".split()
+)
+_JVM_CAUSE = re.compile(r"^[ \t]*(?:Caused by|Suppressed): ", re.MULTILINE)
+_JVM_REST = re.compile(r"^[ \t]*\.\.\. \d+ (?:more|common frames omitted)", re.MULTILINE)
 _GROUP_MEMBER = re.compile(r"^[\s|]*\+[-+]+ \d+ -+$")
 _HINTS = re.compile(r"[.;]? (?:Did you mean|Did you forget|Perhaps you forgot|Maybe you meant)\b.*")
 
@@ -117,13 +123,16 @@ def headline(text: str) -> str:
 def keywords_of(text: str) -> list[str]:
     """The words that give the failure away: of its essence, without what changes and without common words.
 
-    A stack trace of Java gives the classes and methods of its own frames besides, the outermost first: it is the test
-    or the job that failed. The names of that one count by their parts as well.
+    A stack trace of Java gives the classes and methods of its own frames besides. Those of the outermost one, which is
+    the test or the job that failed, come first, and count by their parts as well.
     """
+    told = text
+    for of_java in (_JVM_FRAME, _JVM_REST, _JVM_CAUSE):
+        told = of_java.sub("", told)
     words: dict[str, str] = {}
-    for part in reversed(essence(_JVM_FRAME.sub("", text))):
+    for part in reversed(essence(told)):
         for name in _NAME.findall(re.sub(r"<\w+>", " ", part)):
-            if name.casefold() not in _NO_KEYWORDS and len(name) <= 80:
+            if name.casefold() not in _NO_KEYWORDS and len(name) <= _LONGEST_NAME:
                 words.setdefault(name.casefold(), name)
     words = dict(itertools.islice(words.items(), DRAWN_WORDS))
     for name in _jvm_names(text):
@@ -132,11 +141,23 @@ def keywords_of(text: str) -> list[str]:
 
 
 def _jvm_names(text: str) -> Iterator[str]:
-    frames = [(frame["type"], frame["method"]) for frame in _JVM_FRAME.finditer(text)]
+    outermost = _jvm_own_frames(_JVM_CAUSE.split(text, maxsplit=1)[0])[-1:]
+    for names in outermost:
+        yield from _with_both(names)
+        parts = (part for name in names for part in camel_parts(name))
+        yield from (part for part in parts if part.isalpha() and len(part) > 1 and part.casefold() not in _NO_KEYWORDS)
+    for names in reversed(_jvm_own_frames(text)):
+        yield from _with_both(names)
+
+
+def _with_both(names: tuple[str, ...]) -> tuple[str, ...]:
+    return (*names, ".".join(names))
+
+
+def _jvm_own_frames(text: str) -> list[tuple[str, ...]]:
+    """The class and the method of each frame, as far as they have names, without those of the platform."""
+    frames = [frame.group("type", "method") for frame in _JVM_FRAME.finditer(text)]
     own = [frame for frame in frames if not frame[0].startswith(_JVM_PLATFORM)] or frames
-    for place, (qualified, method) in enumerate(reversed(own)):
-        names = [name for name in (re.split("[.$]", qualified)[-1], method) if name.isidentifier() and len(name) <= 80]
-        yield from dict.fromkeys([*names, ".".join(names)]) if names else ()
-        if place == 0:
-            for name in names:
-                yield from _LETTERS_OR_DIGITS.findall(" ".join(camel_parts(name)))
+    named = [(*re.split("[.$]", qualified.rstrip("$"))[-1:], method) for qualified, method in own]
+    shown = [tuple(name for name in names if name.isidentifier() and len(name) <= _LONGEST_NAME) for names in named]
+    return [names for names in shown if names]

@@ -6,12 +6,15 @@ the index weighs (1 + ln w) / (1 + ln n), n counted no further than `COMMON_TERM
 longer it is, and the same however many patterns are stored, so that a match keeps its score while the memory grows.
 
 Every look-up is by index: the terms of the context, then the phrases found. A question with a limit follows no more
-than `CANDIDATES` phrases to their patterns: all of a term, from the rarest term on (equally rare ones in the order of
-their text), while they fit in; then of each further term those of the newest ids. A pattern that none of these leads to
-is not given. Whatever is given has its exact score, with the common terms that were not followed.
+than `FOLLOWED` phrases to their patterns, or as many as the limit: all of a term, from the rarest term on (equally rare
+ones in the order of their text), while they fit in; then of each further term those of the newest ids. Of the patterns
+that these lead to, it scores the `CANDIDATES`, or as many as the limit, of which they weigh most, the newest of equals,
+and gives no others. What it gives has its exact score, with the common terms that were not followed.
 """
 
+import heapq
 import math
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -21,7 +24,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from error_patterns.fields import JSON_ARRAY
-from error_patterns.keyword_index import PATTERN_TEXT, keyword_index
+from error_patterns.keyword_index import MAX_WORDS, PATTERN_TEXT, keyword_index
 from error_patterns.models import ErrorPattern
 from error_patterns.results import PatternMatch
 from error_patterns.text import TERM_WORDS, Words, phrases_of, term_of
@@ -42,7 +45,7 @@ score                                                                 commands  
 a / (a + b), b the weight of the keywords that do not occur               0.94  0.66  0.61       0.05
 a / (a + √b)                                                              0.95  0.72  0.65       0.02
 a / (a + √m), counting terms up to 1,000                                  0.92  0.71  0.63       0.02
-a / (a + √m), counting terms up to 100: chosen                            0.91  0.70  0.63       0.02
+a / (a + √m), counting terms up to 100: chosen                            0.91  0.71  0.63       0.02
 ====================================================================  ========  ====  ====  =========
 
 √b finds little more than √m, and asks for all keywords of the candidates and how common each is: most of the time of a
@@ -52,8 +55,11 @@ match. BM25 on the same data: 0.88 and 0.57.
 COMMON_TERM = 100
 """From so many phrases on, a term counts as common and is not counted any further."""
 
-CANDIDATES = 200
+FOLLOWED = 1_000
 """How many phrases found a question with a limit follows to their patterns."""
+
+CANDIDATES = 200
+"""How many patterns a question with a limit scores. (With 100 or 500 the evaluation gives the same.)"""
 
 GLANCE = 8
 """How far all the terms of a context are counted; further only those that may matter: of long texts, very few."""
@@ -89,7 +95,9 @@ class _Candidate:
             occurring = [phrase for phrase in phrases_of(text) if words.contains(phrase)]
             del self.weights[position]
             if occurring:
-                self.weights[position] = max(_weight(frequencies.get(term_of(p), 1), len(p)) for p in occurring)
+                self.weights[position] = max(
+                    _weight(frequencies.get(term_of(p), 1), min(len(p), MAX_WORDS)) for p in occurring
+                )
         self.unverified.clear()
         self.weigh()
 
@@ -106,10 +114,11 @@ def rank(session: Session, context: str, *, limit: int | None, min_score: float)
     """The patterns that the context resembles, best first: by score, weight found, frequency, last_seen, id."""
     words = Words(context)
     frequencies = _document_frequencies(session, words.terms(), up_to=min(GLANCE, COMMON_TERM))
-    rare = sum(n for n in frequencies.values() if n < GLANCE)
-    if limit is None or rare < CANDIDATES:
+    if limit is None:
         _count_on(session, frequencies, set(frequencies))
-    postings = _postings(session, frequencies, None if limit is None else CANDIDATES)
+        postings = _phrases_with(session, frequencies)
+    else:
+        postings = _within_bounds(session, frequencies, max(FOLLOWED, limit), max(CANDIDATES, limit))
     _count_on(session, frequencies, {term for term, *_ in postings})
     candidates = _candidates(session, postings, frequencies)
 
@@ -158,45 +167,62 @@ def _count_on(session: Session, frequencies: dict[str, int], terms: set[str]) ->
     frequencies |= _document_frequencies(session, unsure, up_to=COMMON_TERM)
 
 
-def _postings(session: Session, frequencies: dict[str, int], budget: int | None) -> Collection[_Posting]:
-    """What leads from the terms to patterns, as far as the budget goes, and all else that occurs of those patterns."""
+def _within_bounds(session: Session, frequencies: dict[str, int], budget: int, candidates: int) -> set[_Posting]:
+    """What occurs of the candidates, which are found by following no more phrases than the budget."""
+    if sum(n for n in frequencies.values() if n < GLANCE) < budget:
+        _count_on(session, frequencies, set(frequencies))
     rarest_first = sorted(frequencies, key=lambda term: (frequencies[term], term))
-    affordable = rarest_first if budget is None else _affordable(rarest_first, frequencies, budget)
-    found = set(session.execute(_phrases_with(session, affordable))) if affordable else set()
+    affordable = _affordable(rarest_first, frequencies, budget)
+    followed = _phrases_with(session, affordable)
     rest = rarest_first[len(affordable) :]
-    if budget is None or not rest:
-        return found
-    budget -= len(found)
+    budget -= len(followed)
     for term in rest:
         if budget <= 0:
             break
-        newest = select(keyword_index).where(keyword_index.c.term == term)
-        more = session.execute(newest.order_by(keyword_index.c.pattern_id.desc()).limit(budget)).all()
+        phrases = select(keyword_index).where(keyword_index.c.term == term)
+        newest_first = phrases.order_by(keyword_index.c.pattern_id.desc(), keyword_index.c.position.desc())
+        more = session.execute(newest_first.limit(budget)).all()
         budget -= len(more)
-        found.update(more)
-    # Materialized, or else databases may read all patterns of the common terms; without `words`, which the index of
-    # the pattern ids does not hold, until few rows are left.
-    place = (keyword_index.c.term, keyword_index.c.pattern_id, keyword_index.c.position)
-    of_found = select(*place).where(keyword_index.c.pattern_id.in_(listed(session, {row[1] for row in found})))
-    theirs = of_found.cte("theirs").prefix_with("MATERIALIZED")
-    again = and_(*(column == theirs.c[column.name] for column in place))
-    common = select(keyword_index).join(theirs, again).where(theirs.c.term.in_(listed(session, rest)))
-    return found.union(session.execute(common))
-
-
-def _phrases_with(session: Session, terms: list[str]) -> Select[str, str, int, int]:
-    return select(keyword_index).where(keyword_index.c.term.in_(listed(session, terms)))
+        followed.update(more)
+    _count_on(session, frequencies, {term for term, *_ in followed})
+    chosen = _heaviest(followed, frequencies, candidates)
+    of_chosen = {row for row in followed if row[1] in chosen}
+    return of_chosen | _phrases_of(session, chosen, rest) if rest else of_chosen
 
 
 def _affordable(rarest_first: list[str], frequencies: dict[str, int], budget: int) -> list[str]:
-    """The terms of which the budget allows all phrases."""
-    count = 0
-    for term in rarest_first:
+    """The terms of which all phrases are followed."""
+    for count, term in enumerate(rarest_first):
         budget -= frequencies[term]
         if budget < 0 or frequencies[term] >= COMMON_TERM:
-            break
-        count += 1
-    return rarest_first[:count]
+            return rarest_first[:count]
+    return rarest_first
+
+
+def _heaviest(postings: Iterable[_Posting], frequencies: dict[str, int], most: int) -> set[str]:
+    """The patterns of which the postings weigh most, the newest of equals."""
+    weights: dict[str, list[float]] = defaultdict(list)
+    for term, pattern_id, _, length in postings:
+        weights[pattern_id].append(_weight(frequencies[term], length))
+    return set(heapq.nlargest(most, weights, key=lambda pattern_id: (math.fsum(weights[pattern_id]), pattern_id)))
+
+
+def _phrases_with(session: Session, terms: Collection[str]) -> set[_Posting]:
+    if not terms:
+        return set()
+    return set(session.execute(select(keyword_index).where(keyword_index.c.term.in_(listed(session, terms)))))
+
+
+def _phrases_of(session: Session, pattern_ids: Collection[str], terms: Collection[str]) -> set[_Posting]:
+    """The phrases of these patterns with these terms, of which there may be very many elsewhere."""
+    # Materialized, or else databases may read all patterns of the common terms; without `words`, which the index of
+    # the pattern ids does not hold, until few rows are left.
+    place = (keyword_index.c.term, keyword_index.c.pattern_id, keyword_index.c.position)
+    of_patterns = select(*place).where(keyword_index.c.pattern_id.in_(listed(session, pattern_ids)))
+    theirs = of_patterns.cte("theirs").prefix_with("MATERIALIZED")
+    again = and_(*(column == theirs.c[column.name] for column in place))
+    rows = select(keyword_index).join(theirs, again)
+    return set(session.execute(rows.where(theirs.c.term.in_(listed(session, terms)))))
 
 
 def _candidates(

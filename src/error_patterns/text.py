@@ -7,15 +7,14 @@ The rules of matching stand here once. Both a keyword and a context become a seq
 - a camel-case run counts whole and by its parts: `ImportError` is `importerror`, and `import` `error`;
 - a plain plural counts as its singular: `modules` is `module`;
 - in scripts written without spaces each character is a word, so that a phrase is a run of characters;
-- a phrase without any word (`%`, `>>>`, an emoji) matches as a run of those very characters.
+- a phrase without any word (`%`, `>>>`, an emoji) matches as a run of those very characters, white space left out.
 """
 
 import functools
 import hashlib
-import itertools
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Controls of C0 and C1, and the characters that reorder or hide text (Unicode TR 36 and 39).
@@ -169,27 +168,41 @@ class Words:
             if len(parts) > 1:
                 self._wholes[len(self._parts)] = (whole, len(self._parts) + len(parts))
             self._parts.extend(parts)
-        self._end_of_words = len(self._parts)
-        for run in _symbol_runs(text):
+        self._words = self._parts.copy()
+        self._symbol_runs = _symbol_runs(text)
+        for run in self._symbol_runs:
             self._parts.append("")
             self._parts.extend(run)
 
     def terms(self) -> set[str]:
         """The index term of every phrase that can begin anywhere in the text."""
-        # The words of most texts are one path, whose phrases are quickly made; the others begin near a branch of it.
-        words = self._parts[: self._end_of_words]
-        terms = set(words)
-        for length in range(2, TERM_WORDS + 1):
-            terms.update(map(" ".join, zip(*(words[first:] for first in range(length)), strict=False)))
+        # Most texts are one path of words, whose phrases are quickly made; others begin near a branch of it.
+        terms: set[str] = set()
+        for path in (self._words, *self._symbol_runs):
+            for length in range(1, TERM_WORDS + 1):
+                phrases = set(zip(*(path[first:] for first in range(length)), strict=False))
+                terms.update(map(" ".join, phrases))
         near_branches = {place - before for place in self._wholes for before in range(TERM_WORDS) if place >= before}
-        for place in itertools.chain(near_branches, range(self._end_of_words, len(self._parts))):
+        for place in near_branches:
             terms.update(self._phrases_from(place))
         too_long = {term for term in terms if len(term) > MAX_TERM_CHARACTERS}
         return (terms - too_long) | {_bounded(term) for term in too_long}
 
     def contains(self, phrase: tuple[str, ...]) -> bool:
-        """Whether the words of the phrase stand one after the other somewhere in the text."""
-        return any(self._continues(place, phrase) for place in self._beginnings.get(phrase[0], ()))
+        """Whether the words of the phrase stand one after the other somewhere in the text.
+
+        All beginnings are followed at once, a bit for each place: the shift-and algorithm of Baeza-Yates and Gonnet
+        (1992, "A new approach to text searching"), with the branches of the lattice as further shifts.
+        """
+        reached = -1
+        for word in phrase:
+            after = 0
+            for length, places in self._places_of(word):
+                after |= (reached & places) << length
+            if not after:
+                return False
+            reached = after
+        return True
 
     def _steps(self, place: int) -> Iterator[tuple[str, int]]:
         """The words that begin at a place, each with the place behind it."""
@@ -205,18 +218,24 @@ class Words:
             phrases = [(f"{phrase} {word}", after) for phrase, at in phrases for word, after in self._steps(at)]
 
     @functools.cached_property
-    def _beginnings(self) -> dict[str, list[int]]:
-        beginnings: dict[str, list[int]] = {}
+    def _places_of(self) -> Callable[[str], list[tuple[int, int]]]:
+        """For a word: the places at which it begins as bits of a number, for each number of parts that it spans."""
+        beginnings: dict[str, dict[int, list[int]]] = {}
         for place in range(len(self._parts)):
-            for word, _ in self._steps(place):
-                beginnings.setdefault(word, []).append(place)
-        return beginnings
+            for word, after in self._steps(place):
+                beginnings.setdefault(word, {}).setdefault(after - place, []).append(place)
 
-    def _continues(self, place: int, phrase: tuple[str, ...]) -> bool:
-        places = {place}
-        for wanted in phrase:
-            places = {after for at in places for word, after in self._steps(at) if word == wanted}
-        return bool(places)
+        def as_bits(places: list[int]) -> int:
+            bits = bytearray(len(self._parts) // 8 + 1)
+            for place in places:
+                bits[place // 8] |= 1 << place % 8
+            return int.from_bytes(bits, "little")
+
+        @functools.lru_cache(maxsize=64)  # a number has as many bits as the text has places
+        def places_of(word: str) -> list[tuple[int, int]]:
+            return [(length, as_bits(places)) for length, places in beginnings.get(word, {}).items()]
+
+        return places_of
 
 
 def phrases_of(text: str) -> tuple[tuple[str, ...], ...]:

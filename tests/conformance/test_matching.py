@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from error_patterns import ErrorPattern, ErrorPatternRepository, PatternMatch, matching
 from reference import CONTEXT, PATTERN, Match, Reference
 
-GLANCE, COMMON, CANDIDATES = 2, 4, 5  # few enough for stores of a dozen patterns
+BOUNDS = {"GLANCE": 2, "COMMON_TERM": 4, "FOLLOWED": 6, "CANDIDATES": 3}  # for stores of a dozen patterns
 
 on_any_store = given(stored=st.lists(PATTERN, max_size=12), contexts=st.lists(CONTEXT, min_size=1, max_size=4))
 anew = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -46,16 +46,15 @@ def test_with_a_limit_it_gives_the_first_of_them(
 
 @on_any_store
 @anew
-def test_with_more_common_terms_than_it_follows_it_gives_the_first_of_those_it_follows(
+def test_with_more_phrases_than_it_follows_it_gives_the_first_of_its_candidates(
     repository: ErrorPatternRepository, stored: list[ErrorPattern], contexts: list[str]
 ) -> None:
     fill(repository, stored)
-    reference = Reference(stored, common=COMMON)
+    reference = Reference(stored, common=BOUNDS["COMMON_TERM"])
     for context in contexts:
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(matching, "GLANCE", GLANCE)
-            patched.setattr(matching, "COMMON_TERM", COMMON)
-            patched.setattr(matching, "CANDIDATES", CANDIDATES)
-            found = plain(repository.rank_context(context, limit=3))
-        followed = reference.followed(context, candidates=CANDIDATES)
-        assert found == [match for match in reference.rank(context) if match.pattern_id in followed][:3]
+            for name, bound in BOUNDS.items():
+                patched.setattr(matching, name, bound)
+            found = plain(repository.rank_context(context, limit=2))
+        candidates = reference.candidates(context, followed=BOUNDS["FOLLOWED"], candidates=BOUNDS["CANDIDATES"])
+        assert found == [match for match in reference.rank(context) if match.pattern_id in candidates][:2]
