@@ -325,6 +325,16 @@ class TestAnyText:
         script = r"from error_patterns.text import Words; print(bool(Words('a' + '\u0301\u0323' * 500_000).terms()))"
         assert subprocess.check_output([sys.executable, "-c", script], timeout=60).strip() == b"True"
 
+    def test_a_megabyte_is_searched_for_the_longest_phrase_that_nearly_occurs(self) -> None:
+        # In a process of its own: from each place anew, the search would take hours.
+        script = "from error_patterns.text import Words; print(Words('a ' * 500_000).contains(('a',) * 4_999 + ('b',)))"
+        assert subprocess.check_output([sys.executable, "-c", script], timeout=60).strip() == b"False"
+
+    @given(st.lists(st.sampled_from("abc"), max_size=40), st.lists(st.sampled_from("abc"), min_size=1, max_size=6))
+    def test_a_phrase_occurs_where_a_slice_of_the_words_equals_it(self, words: list[str], phrase: list[str]) -> None:
+        slices = [words[start : start + len(phrase)] for start in range(len(words))]
+        assert Words(" ".join(words)).contains(tuple(phrase)) == (phrase in slices)
+
 
 class TestCut:
     @given(st.text(max_size=300), st.integers(0, 200))
