@@ -99,7 +99,7 @@ def package(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """How long calls take beside what one would write by hand: tables, a plot, and both in the README.
 
-    About an hour and 10 GB; `nox -s benchmarks -- --largest=10000` is quicker, and takes other options of pytest.
+    `nox -s benchmarks -- --largest=100000` takes about 40 minutes; other options of pytest can be given as well.
     """
     session.install(INSTALLED, *group("benchmarks"))
     results = str(Path(session.create_tmp()).resolve() / "benchmarks.json")

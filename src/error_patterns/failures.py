@@ -123,8 +123,8 @@ def headline(text: str) -> str:
 def keywords_of(text: str) -> list[str]:
     """The words that give the failure away: of its essence, without what changes and without common words.
 
-    A stack trace of Java gives the classes and methods of its own frames besides. Those of the outermost one, which is
-    the test or the job that failed, come first, and count by their parts as well.
+    A stack trace of Java gives the classes and methods of its own frames besides, after these words. The outermost one,
+    which most often is the test or the job that failed, comes first of them, and counts by the parts of its names too.
     """
     told = text
     for of_java in (_JVM_FRAME, _JVM_REST, _JVM_CAUSE):
