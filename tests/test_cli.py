@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from error_patterns import ErrorPattern, ErrorPatternRepository, cli
+from error_patterns import ErrorPattern, ErrorPatternRepository, cli, migrate
 
 TRACEBACK = "Traceback (most recent call last):\n  File \"app.py\", line 3, in start\n    x\nKeyError: 'user_id'\n"
 
@@ -209,13 +209,18 @@ class TestStats:
 
 class TestDb:
     def test_upgrade_makes_the_schema(self, run: Run, tmp_path: Path) -> None:
-        assert run("db", "upgrade", "--database-url", f"sqlite:///{tmp_path}/new.db").out == "at revision 0001\n"
+        assert (
+            run("db", "upgrade", "--database-url", f"sqlite:///{tmp_path}/new.db").out
+            == f"at revision {migrate.head()}\n"
+        )
 
     def test_current_prints_none_for_an_empty_database(self, run: Run) -> None:
         assert run("db", "current", "--database-url", "sqlite://").out == "none\n"
 
     def test_check_is_content_with_a_migrated_database(self, run: Run) -> None:
-        assert run("db", "check").out == "at revision 0001, as declared; the keywords of 0 patterns are indexed\n"
+        assert run("db", "check").out == (
+            f"at revision {migrate.head()}, as declared; the keywords of 0 patterns are indexed\n"
+        )
 
     def test_check_names_the_command_that_mends(self, run: Run) -> None:
         outcome = run("db", "check", "--database-url", "sqlite://")

@@ -212,6 +212,15 @@ class TestUpgrade:
                 ("ImportError", ["import"], 7)
             ]
 
+    def test_what_the_first_revision_indexed_is_still_found(self, new_file: Path, new_url: str) -> None:
+        migrate.upgrade(new_url)
+        with ErrorPatternRepository.open(new_url) as repository:
+            stored = repository.create(ErrorPattern(pattern="Port in use", keywords=["EADDRINUSE"]))
+        alembic_ok("-x", f"url={new_url}", "downgrade", "0001")
+        migrate.upgrade(new_url)
+        with ErrorPatternRepository.open(new_url, migrate=False) as repository:
+            assert repository.match_context("listen EADDRINUSE") == [stored]
+
     def test_an_error_leaves_nothing_behind(self, new_file: Path, new_url: str) -> None:
         sql(new_file, "CREATE TABLE error_pattern_keywords (of_somebody_else)")
         before = dump(new_file)
@@ -303,12 +312,15 @@ class TestRevisions:
         [migrate.require_head, migrate.check, lambda url: ErrorPatternRepository.open(url, migrate=False)],
         ids=["require_head", "check", "open"],
     )
+    @pytest.mark.parametrize("found", [None, "0001"])
     def test_an_old_schema_is_refused_with_the_command_that_upgrades(
-        self, new_url: str, refuse: Callable[[str], object]
+        self, new_url: str, refuse: Callable[[str], object], found: str | None
     ) -> None:
+        if found:
+            alembic_ok("-x", f"url={new_url}", "upgrade", found)
         with pytest.raises(SchemaOutOfDateError, match="run: error-patterns db upgrade") as caught:
             refuse(new_url)
-        assert (caught.value.found, caught.value.needed) == (None, migrate.head())
+        assert (caught.value.found, caught.value.needed) == (found, migrate.head())
 
     @pytest.mark.parametrize(
         "use",

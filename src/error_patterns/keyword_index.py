@@ -48,7 +48,8 @@ keyword_index: Table = Table(
         name=conv("fk_error_pattern_keywords_pattern_id"),
         ondelete="CASCADE",
     ),
-    Index(conv("ix_error_pattern_keywords_pattern_id"), "pattern_id"),
+    # With `words`, and the primary key that SQLite adds, it has all that matching asks of a pattern's rows.
+    Index(conv("ix_error_pattern_keywords_pattern_id"), "pattern_id", "words"),
     sqlite_with_rowid=False,
 )
 

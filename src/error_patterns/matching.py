@@ -6,25 +6,26 @@ the index weighs (1 + ln w) / (1 + ln n), n counted no further than `COMMON_TERM
 longer it is, and the same however many patterns are stored, so that a match keeps its score while the memory grows.
 
 Every look-up is by index: the terms of the context, then the phrases found. A question with a limit follows no more
-than `FOLLOWED` phrases to their patterns, or as many as the limit: all of a term, from the rarest term on (equally rare
-ones in the order of their text), while they fit in; then of each further term those of the newest ids. Of the patterns
-that these lead to, it scores the `CANDIDATES`, or as many as the limit, of which they weigh most, the newest of equals,
-and gives no others. What it gives has its exact score, with the common terms that were not followed.
+phrases to their patterns than the index has terms of the context, but `FOLLOWED` or as many as the limit in any case:
+all of a term, from the rarest term on (equally rare ones in the order of their text), while they fit in; then of each
+further term those of the newest ids. Of the patterns that these lead to, it scores one for each
+`FOLLOWED_PER_CANDIDATE` phrases that it might follow, or as many as the limit: those of which the phrases weigh most,
+the newest of equals. It gives no others, and these with their exact scores, to which the common terms that were not
+followed add.
 """
 
-import heapq
+import functools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 
-from sqlalchemy import ColumnElement, Integer, Row, Select, SQLColumnExpression, and_, func, literal, select
 from sqlalchemy.orm import Session
-from sqlmodel import col
 
-from error_patterns.fields import JSON_ARRAY
-from error_patterns.keyword_index import MAX_WORDS, PATTERN_TEXT, keyword_index
+from error_patterns import lookups
+from error_patterns.keyword_index import MAX_WORDS, PATTERN_TEXT
+from error_patterns.lookups import Phrase, Stored
 from error_patterns.models import ErrorPattern
 from error_patterns.results import PatternMatch
 from error_patterns.text import TERM_WORDS, Words, phrases_of, term_of
@@ -56,30 +57,25 @@ COMMON_TERM = 100
 """From so many phrases on, a term counts as common and is not counted any further."""
 
 FOLLOWED = 1_000
-"""How many phrases found a question with a limit follows to their patterns."""
+"""How many phrases a question with a limit may follow to their patterns, however few terms of the context are known."""
 
-CANDIDATES = 200
-"""How many patterns a question with a limit scores. (With 100 or 500 the evaluation gives the same.)"""
-
-GLANCE = 8
-"""How far all the terms of a context are counted; further only those that may matter: of long texts, very few."""
+FOLLOWED_PER_CANDIDATE = 10
+"""For each so many phrases that a question may follow, it scores a pattern. (Scoring twice as many finds as many of the
+labelled failures first.)"""
 
 _LOOKED_AT = 16
 """How many candidates a verification looks at; each further one looks at twice as many."""
 
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
-_Posting = Row[str, str, int, int]
-
 
 class _Candidate:
     """A pattern of which something seems to occur: a phrase of many words is known by its first ones only."""
 
-    def __init__(self, stored: Row[str, int, int, datetime]) -> None:
-        self.pattern_id: str
-        self.keywords: int
-        self.pattern_id, self.keywords, frequency, last_seen = stored
-        self._ties = (-frequency, _END_OF_TIME - last_seen, self.pattern_id)
+    def __init__(self, pattern_id: str, keywords: int, frequency: int, last_seen: datetime) -> None:
+        self.pattern_id = pattern_id
+        self._keywords = keywords
+        self._ties = (-frequency, _END_OF_TIME - last_seen, pattern_id)
         self.weights: dict[int, float] = {}
         self.unverified: set[int] = set()
 
@@ -101,93 +97,50 @@ class _Candidate:
         self.unverified.clear()
         self.weigh()
 
-    def weigh(self) -> "_Candidate":
+    def weigh(self) -> None:
         """Take note of the score and the place that the weights make."""
         particular = math.fsum(self.weights.values())
-        missing = self.keywords - len(self.weights) + (PATTERN_TEXT in self.weights)
+        missing = self._keywords - len(self.weights) + (PATTERN_TEXT in self.weights)
         self.score = particular / (particular + math.sqrt(max(0, missing))) if self.weights else 0.0
         self.place = (-self.score, -particular, self._ties)  # the smaller, the better
-        return self
 
 
 def rank(session: Session, context: str, *, limit: int | None, min_score: float) -> list[PatternMatch]:
     """The patterns that the context resembles, best first: by score, weight found, frequency, last_seen, id."""
     words = Words(context)
-    frequencies = _document_frequencies(session, words.terms(), up_to=min(GLANCE, COMMON_TERM))
-    if limit is None:
-        _count_on(session, frequencies, set(frequencies))
-        postings = _phrases_with(session, frequencies)
-    else:
-        postings = _within_bounds(session, frequencies, max(FOLLOWED, limit), max(CANDIDATES, limit))
-    _count_on(session, frequencies, {term for term, *_ in postings})
-    candidates = _candidates(session, postings, frequencies)
+    frequencies = lookups.document_frequencies(session, words.terms(), at_most=COMMON_TERM)
+    pattern_ids = _worth_scoring(session, frequencies, limit)
+    candidates = [_candidate(stored, frequencies) for stored in lookups.stored(session, pattern_ids)]
 
     def verify(doubtful: list[_Candidate]) -> None:
-        texts = _phrase_texts(session, doubtful)
+        texts = lookups.phrase_texts(session, [candidate.pattern_id for candidate in doubtful])
         for candidate in doubtful:
             candidate.verify(words, texts.get(candidate.pattern_id, ()), frequencies)
 
-    return _loaded(session, _best(candidates, verify, limit, min_score))
+    best = _best(candidates, verify, limit, min_score)
+    patterns = lookups.patterns(session, [candidate.pattern_id for candidate in best])
+    return [_match(patterns[c.pattern_id], c) for c in best if c.pattern_id in patterns]
 
 
-def elements(session: Session, array: SQLColumnExpression[list[str]]) -> ColumnElement[str]:
-    """The column of the elements of a JSON array, as a table that joins what stands beside it."""
-    is_postgresql = session.get_bind().dialect.name == "postgresql"
-    expand = func.jsonb_array_elements_text if is_postgresql else func.json_each
-    return expand(array).table_valued("value", joins_implicitly=True).c.value
+def _worth_scoring(session: Session, frequencies: dict[str, int], limit: int | None) -> Collection[str]:
+    """The ids of all patterns that have one of the terms, or of those that a question with a limit scores."""
+    if limit is None:
+        return {phrase.pattern_id for phrase in lookups.phrases_with(session, frequencies)}
+    budget = max(FOLLOWED, limit, len(frequencies))
+    followed = _followed(session, frequencies, budget)
+    return _heaviest(followed, frequencies, max(limit, budget // FOLLOWED_PER_CANDIDATE))
 
 
-def _length(session: Session, array: SQLColumnExpression[list[str]]) -> ColumnElement[int]:
-    """The number of elements of a JSON array."""
-    is_postgresql = session.get_bind().dialect.name == "postgresql"
-    return (func.jsonb_array_length if is_postgresql else func.json_array_length)(array, type_=Integer)
-
-
-def listed(session: Session, values: Iterable[str]) -> Select[str]:
-    """A subquery of the values, sent as one parameter: databases limit the number of those."""
-    return select(elements(session, literal(list(values), JSON_ARRAY)))
-
-
-def _document_frequencies(session: Session, terms: Collection[str], *, up_to: int) -> dict[str, int]:
-    """For each term that the index has: the number of its phrases, or `up_to` if there are more."""
-    if not terms:
-        return {}
-    # In their order, in which the index has them too: neighbours are in pages that were just read.
-    term = listed(session, sorted(terms)).subquery("asked").c.value
-    phrases = select(literal(1)).where(keyword_index.c.term == term)
-    some = phrases.limit(up_to).correlate(term.table).subquery()
-    counted = select(func.count()).select_from(some).scalar_subquery()
-    found = session.execute(select(term, counted).where(phrases.correlate(term.table).exists()))
-    return {term: n for term, n in found}  # noqa: C416 - a Result has keys(), so dict() takes it for a mapping
-
-
-def _count_on(session: Session, frequencies: dict[str, int], terms: set[str]) -> None:
-    """Count those of the terms up to `COMMON_TERM` of which there are more than a glance told."""
-    unsure = {term for term in terms if frequencies[term] == GLANCE < COMMON_TERM}
-    frequencies |= _document_frequencies(session, unsure, up_to=COMMON_TERM)
-
-
-def _within_bounds(session: Session, frequencies: dict[str, int], budget: int, candidates: int) -> set[_Posting]:
-    """What occurs of the candidates, which are found by following no more phrases than the budget."""
-    if sum(n for n in frequencies.values() if n < GLANCE) < budget:
-        _count_on(session, frequencies, set(frequencies))
+def _followed(session: Session, frequencies: dict[str, int], budget: int) -> list[Phrase]:
+    """The phrases that a question with a limit follows."""
     rarest_first = sorted(frequencies, key=lambda term: (frequencies[term], term))
     affordable = _affordable(rarest_first, frequencies, budget)
-    followed = _phrases_with(session, affordable)
-    rest = rarest_first[len(affordable) :]
-    budget -= len(followed)
-    for term in rest:
-        if budget <= 0:
+    followed = [*lookups.phrases_with(session, affordable)]
+    for term in rarest_first[len(affordable) :]:
+        if len(followed) >= budget:
             break
-        phrases = select(keyword_index).where(keyword_index.c.term == term)
-        newest_first = phrases.order_by(keyword_index.c.pattern_id.desc(), keyword_index.c.position.desc())
-        more = session.execute(newest_first.limit(budget)).all()
-        budget -= len(more)
-        followed.update(more)
-    _count_on(session, frequencies, {term for term, *_ in followed})
-    chosen = _heaviest(followed, frequencies, candidates)
-    of_chosen = {row for row in followed if row[1] in chosen}
-    return of_chosen | _phrases_of(session, chosen, rest) if rest else of_chosen
+        followed += lookups.newest_phrases(session, term, at_most=budget - len(followed))
+    return followed
 
 
 def _affordable(rarest_first: list[str], frequencies: dict[str, int], budget: int) -> list[str]:
@@ -199,53 +152,27 @@ def _affordable(rarest_first: list[str], frequencies: dict[str, int], budget: in
     return rarest_first
 
 
-def _heaviest(postings: Iterable[_Posting], frequencies: dict[str, int], most: int) -> set[str]:
-    """The patterns of which the postings weigh most, the newest of equals."""
+def _heaviest(phrases: Iterable[Phrase], frequencies: dict[str, int], most: int) -> list[str]:
+    """The patterns of which the phrases weigh most, the newest of equals."""
     weights: dict[str, list[float]] = defaultdict(list)
-    for term, pattern_id, _, length in postings:
+    for term, pattern_id, length in phrases:
         weights[pattern_id].append(_weight(frequencies[term], length))
-    return set(heapq.nlargest(most, weights, key=lambda pattern_id: (math.fsum(weights[pattern_id]), pattern_id)))
+    heaviest_first = sorted(((math.fsum(each), pattern_id) for pattern_id, each in weights.items()), reverse=True)
+    return [pattern_id for _, pattern_id in heaviest_first[:most]]
 
 
-def _phrases_with(session: Session, terms: Collection[str]) -> set[_Posting]:
-    if not terms:
-        return set()
-    return set(session.execute(select(keyword_index).where(keyword_index.c.term.in_(listed(session, terms)))))
+def _candidate(stored: Stored, frequencies: dict[str, int]) -> _Candidate:
+    """The pattern with all that occurs of it, whether it was followed or not."""
+    pattern_id, keywords, frequency, last_seen, phrases = stored
+    candidate = _Candidate(pattern_id, keywords, frequency, last_seen)
+    for term, position, length in phrases or ():  # None where another transaction has deleted them
+        if term in frequencies:
+            candidate.add(position, _weight(frequencies[term], length), is_whole=length <= TERM_WORDS)
+    candidate.weigh()
+    return candidate
 
 
-def _phrases_of(session: Session, pattern_ids: Collection[str], terms: Collection[str]) -> set[_Posting]:
-    """The phrases of these patterns with these terms, of which there may be very many elsewhere."""
-    # Materialized, or else databases may read all patterns of the common terms; without `words`, which the index of
-    # the pattern ids does not hold, until few rows are left.
-    place = (keyword_index.c.term, keyword_index.c.pattern_id, keyword_index.c.position)
-    of_patterns = select(*place).where(keyword_index.c.pattern_id.in_(listed(session, pattern_ids)))
-    theirs = of_patterns.cte("theirs").prefix_with("MATERIALIZED")
-    again = and_(*(column == theirs.c[column.name] for column in place))
-    rows = select(keyword_index).join(theirs, again)
-    return set(session.execute(rows.where(theirs.c.term.in_(listed(session, terms)))))
-
-
-def _candidates(
-    session: Session, postings: Collection[_Posting], frequencies: dict[str, int]
-) -> Collection[_Candidate]:
-    if not postings:
-        return ()
-    columns = select(
-        col(ErrorPattern.pattern_id),
-        _length(session, col(ErrorPattern.keywords)),
-        col(ErrorPattern.frequency),
-        col(ErrorPattern.last_seen),
-    )
-    pattern_ids = {pattern_id for _, pattern_id, _, _ in postings}
-    stored = session.execute(columns.where(col(ErrorPattern.pattern_id).in_(listed(session, pattern_ids))))
-    candidates = {row.pattern_id: _Candidate(row) for row in stored}
-    for term, pattern_id, position, length in postings:
-        if pattern_id in candidates:
-            weight = _weight(frequencies[term], length)
-            candidates[pattern_id].add(position, weight, is_whole=length <= TERM_WORDS)
-    return [candidate.weigh() for candidate in candidates.values()]
-
-
+@functools.lru_cache(maxsize=4_096)
 def _weight(document_frequency: int, words: int) -> float:
     return (1 + math.log(words)) / (1 + math.log(document_frequency))
 
@@ -265,24 +192,6 @@ def _best(
             return best
         verify([candidate for candidate in candidates[:looked_at] if candidate.unverified])
         looked_at *= 2
-
-
-def _phrase_texts(session: Session, candidates: Iterable[_Candidate]) -> dict[str, tuple[str, ...]]:
-    """The keywords of the patterns, and at `PATTERN_TEXT`, which is -1, their own text."""
-    wanted = listed(session, [candidate.pattern_id for candidate in candidates])
-    columns = select(col(ErrorPattern.pattern_id), col(ErrorPattern.pattern), col(ErrorPattern.keywords))
-    stored = session.execute(columns.where(col(ErrorPattern.pattern_id).in_(wanted)))
-    return {pattern_id: (*keywords, pattern) for pattern_id, pattern, keywords in stored}
-
-
-def _loaded(session: Session, best: list[_Candidate]) -> list[PatternMatch]:
-    """The candidates as matches; those that another transaction deleted in the meantime are left out."""
-    if not best:
-        return []
-    wanted = listed(session, [candidate.pattern_id for candidate in best])
-    stored = session.scalars(select(ErrorPattern).where(col(ErrorPattern.pattern_id).in_(wanted)))
-    patterns = {pattern.pattern_id: pattern for pattern in stored}
-    return [_match(patterns[c.pattern_id], c) for c in best if c.pattern_id in patterns]
 
 
 def _match(pattern: ErrorPattern, candidate: _Candidate) -> PatternMatch:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col
 
-from error_patterns import adoption, changes, failures, keyword_index, matching
+from error_patterns import adoption, changes, failures, json_sql, keyword_index, matching
 from error_patterns.cancellation import stop_if_cancelled
 from error_patterns.errors import PatternAlreadyExistsError, PatternNotFoundError
 from error_patterns.fields import MAX_CHECKS, MAX_KEYWORDS, known_id
@@ -241,7 +241,7 @@ def _checked_bound(name: str, value: int, *, least: int = 0) -> int:
 
 
 def _top_keywords(session: Session, top: int) -> tuple[KeywordCount, ...]:
-    keyword = matching.elements(session, col(ErrorPattern.keywords))
+    keyword = json_sql.elements(col(ErrorPattern.keywords))
     patterns = func.count()
     in_code_points = collate(keyword, "C" if session.get_bind().dialect.name == "postgresql" else "BINARY")
     counted = select(keyword, patterns).select_from(ErrorPattern).group_by(keyword)
