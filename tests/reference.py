@@ -54,6 +54,10 @@ class Reference:
         occurring = (phrase for phrase in phrases_of(text) if words.contains(phrase))
         return max((self.weight_of(term_of(phrase), len(phrase)) for phrase in occurring), default=0)
 
+    def full_weight(self, text: str) -> float:
+        """The weight of a keyword wherever it occurs."""
+        return max((self.weight_of(term_of(phrase), len(phrase)) for phrase in phrases_of(text)), default=0)
+
     def rank(self, context: str) -> list[Match]:
         """Every pattern that matches, the best first."""
         words = Words(context)
@@ -61,8 +65,9 @@ class Reference:
         for one in self.patterns:
             keywords = tuple(keyword for keyword in one.keywords if self.weight(words, keyword))
             particular = math.fsum([self.weight(words, text) for text in (one.pattern, *keywords)])
+            missing = [self.full_weight(keyword) for keyword in one.keywords if keyword not in keywords]
             if particular:
-                score = particular / (particular + math.sqrt(len(one.keywords) - len(keywords)))
+                score = particular / (particular + (len(missing) * math.fsum(missing)) ** 0.25)
                 order = (-score, -particular, -one.frequency, -one.last_seen.timestamp(), one.pattern_id)
                 found.append((order, Match(one.pattern_id, score, keywords)))
         return [match for _, match in sorted(found)]

@@ -1,6 +1,6 @@
 """Functions on JSON arrays, in the words of each database: what is built of them serves all of them."""
 
-from sqlalchemy import JSON, Integer, SQLColumnExpression, String
+from sqlalchemy import JSON, SQLColumnExpression, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
@@ -9,11 +9,6 @@ from sqlalchemy.sql.functions import GenericFunction
 def elements(array: SQLColumnExpression[list[str]]) -> SQLColumnExpression[str]:
     """The column of the elements of an array, as a table that joins what stands beside it."""
     return _Elements(array).table_valued("value", joins_implicitly=True).c.value
-
-
-def length(array: SQLColumnExpression[list[str]]) -> SQLColumnExpression[int]:
-    """The number of elements of an array."""
-    return _Length(array)
 
 
 def gathered(*columns: SQLColumnExpression[object]) -> SQLColumnExpression[list[list[object]]]:
@@ -28,13 +23,6 @@ class _Elements(GenericFunction[str]):
     inherit_cache = True
 
 
-class _Length(GenericFunction[int]):
-    package = "error_patterns"
-    name = "json_array_length"
-    type = Integer()
-    inherit_cache = True
-
-
 class _Gathered(GenericFunction[list[list[object]]]):
     package = "error_patterns"
     name = "json_group_array"
@@ -45,11 +33,6 @@ class _Gathered(GenericFunction[list[list[object]]]):
 @compiles(_Elements, "postgresql")
 def _elements(function: _Elements, compiler: SQLCompiler, **options: object) -> str:
     return f"jsonb_array_elements_text{compiler.function_argspec(function, **options)}"
-
-
-@compiles(_Length, "postgresql")
-def _length(function: _Length, compiler: SQLCompiler, **options: object) -> str:
-    return f"jsonb_array_length{compiler.function_argspec(function, **options)}"
 
 
 @compiles(_Gathered)

@@ -12,15 +12,15 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from error_patterns.fields import JSON_ARRAY
-from error_patterns.json_sql import elements, gathered, length
+from error_patterns.json_sql import elements, gathered
 from error_patterns.keyword_index import keyword_index as index
 from error_patterns.models import ErrorPattern
 
 Phrase = Row[str, str, int]
 """A term, the pattern that has a phrase with it, and how many words the phrase has in all."""
 
-Stored = Row[str, int, int, datetime, list[tuple[str, int, int]] | None]
-"""A pattern's id, number of keywords, frequency, `last_seen`, and the term, position and words of all its phrases."""
+Stored = Row[str, int, datetime, list[tuple[str, int, int]] | None]
+"""A pattern's id, frequency, `last_seen`, and the term, position and words of all its phrases."""
 
 _AT_MOST: BindParameter[int] = bindparam("at_most")
 _ASKED: Select[str] = select(elements(bindparam("asked", type_=JSON_ARRAY)))
@@ -73,7 +73,6 @@ def stored(session: Session, pattern_ids: Iterable[str]) -> Iterable[Stored]:
 
 _STORED = select(
     col(ErrorPattern.pattern_id),
-    length(col(ErrorPattern.keywords)),
     col(ErrorPattern.frequency),
     col(ErrorPattern.last_seen),
     select(gathered(index.c.term, index.c.position, index.c.words))

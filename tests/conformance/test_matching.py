@@ -60,3 +60,8 @@ def test_with_more_phrases_than_it_follows_it_gives_the_first_of_its_candidates(
             context, 2, followed=BOUNDS["FOLLOWED"], per_candidate=BOUNDS["FOLLOWED_PER_CANDIDATE"]
         )
         assert found == [match for match in reference.rank(context) if match.pattern_id in candidates][:2]
+
+
+def test_a_limit_of_hundreds_gives_hundreds(repository: ErrorPatternRepository) -> None:
+    repository.create_many([ErrorPattern(pattern="same", keywords=["port"]) for _ in range(1_300)])
+    assert len(repository.match_context("port", limit=1_200)) == 1_200
