@@ -1,15 +1,17 @@
 """Every operation once, on a plain `sqlalchemy.orm.Session`. They flush; they never commit, roll back or close."""
 
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import case, collate, func, select
+from sqlalchemy import BindParameter, bindparam, case, collate, func, select
 from sqlalchemy import delete as delete_from
 from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import col
 
 from error_patterns import adoption, changes, failures, json_sql, keyword_index, matching
@@ -21,6 +23,16 @@ from error_patterns.results import KeywordCount, PatternMatch, PatternStatistics
 
 _BATCH = 1_000
 _MAX_BOUND = 2**63 - 1  # of LIMIT and OFFSET in both databases
+
+
+# Made once: SQLAlchemy takes longer to make a statement than SQLite to answer it.
+_BY_ID = select(ErrorPattern).where(col(ErrorPattern.pattern_id) == bindparam("pattern_id"))
+_PAGE = (
+    select(ErrorPattern)
+    .order_by(col(ErrorPattern.last_seen).desc(), col(ErrorPattern.pattern_id))
+    .offset(bindparam("offset"))
+)
+_BOUNDED_PAGE = _PAGE.limit(bindparam("limit"))
 
 
 def create(session: Session, pattern: ErrorPattern) -> ErrorPattern:
@@ -53,7 +65,7 @@ def create_many(session: Session, patterns: Iterable[ErrorPattern]) -> int:
 def get(session: Session, pattern_id: str) -> ErrorPattern | None:
     """The pattern with this id."""
     known = known_id(pattern_id)
-    return None if known is None else session.get(ErrorPattern, known)
+    return None if known is None else session.scalars(_BY_ID, {"pattern_id": known}).one_or_none()
 
 
 def update(session: Session, pattern: ErrorPattern) -> ErrorPattern:
@@ -88,9 +100,10 @@ def delete(session: Session, pattern_id: str) -> bool:
 
 def list_all(session: Session, *, limit: int | None = None, offset: int = 0) -> list[ErrorPattern]:
     """All patterns, newest `last_seen` first, ties by id."""
-    newest_first = select(ErrorPattern).order_by(col(ErrorPattern.last_seen).desc(), col(ErrorPattern.pattern_id))
-    page = newest_first.offset(_checked_bound("offset", offset))
-    return list(session.scalars(page if limit is None else page.limit(_checked_bound("limit", limit))))
+    bounds = {"offset": _checked_bound("offset", offset)}
+    if limit is None:
+        return list(session.scalars(_PAGE, bounds))
+    return list(session.scalars(_BOUNDED_PAGE, bounds | {"limit": _checked_bound("limit", limit)}))
 
 
 def list_after(session: Session, pattern_id: str, *, batch_size: int) -> list[ErrorPattern]:
@@ -176,27 +189,28 @@ def record_failure(
 
 def _upsert(session: Session, new: ErrorPattern) -> ErrorPattern:
     """Insert the pattern, or count it where its fingerprint is known: one statement, which also locks the row."""
-    last_seen = col(ErrorPattern.last_seen)
-    statement = (
-        _insert(session)
-        .values(_row(new))
-        .on_conflict_do_update(
-            index_elements=[col(ErrorPattern.fingerprint)],
-            set_={
-                "frequency": col(ErrorPattern.frequency) + 1,
-                "last_seen": case((last_seen < new.last_seen, new.last_seen), else_=last_seen),
-            },
-        )
-        .returning(ErrorPattern)
-    )
-    return session.scalars(statement, execution_options={"populate_existing": True}).one()
+    statement = _upsert_in(session.get_bind().dialect.name)
+    row = {f"new_{name}": value for name, value in _row(new).items()}
+    return session.scalars(statement, row, execution_options={"populate_existing": True}).one()
 
 
-def _insert(session: Session) -> postgresql.Insert | sqlite.Insert:
+@functools.cache
+def _upsert_in(dialect: str) -> ReturningInsert[ErrorPattern]:
+    """Made once: SQLAlchemy takes longer to make it than a database to execute it."""
+    new: dict[str, BindParameter[object]] = {name: bindparam(f"new_{name}") for name in ErrorPattern.model_fields}
+    statement = _insert_in(dialect).values(new)
+    stored, seen = col(ErrorPattern.last_seen), statement.excluded.last_seen
+    counted = {
+        "frequency": col(ErrorPattern.frequency) + 1,
+        "last_seen": case((stored < seen, seen), else_=stored),
+    }
+    known = [col(ErrorPattern.fingerprint)]
+    return statement.on_conflict_do_update(index_elements=known, set_=counted).returning(ErrorPattern)
+
+
+def _insert_in(dialect: str) -> postgresql.Insert | sqlite.Insert:
     """The INSERT of the database that knows ON CONFLICT."""
-    if session.get_bind().dialect.name == "postgresql":
-        return postgresql.insert(ErrorPattern)
-    return sqlite.insert(ErrorPattern)
+    return postgresql.insert(ErrorPattern) if dialect == "postgresql" else sqlite.insert(ErrorPattern)
 
 
 def _row(pattern: ErrorPattern) -> dict[str, object]:
@@ -211,7 +225,9 @@ def _batches(patterns: Iterable[ErrorPattern]) -> Iterator[list[ErrorPattern]]:
 
 def _insert_new(session: Session, patterns: list[ErrorPattern]) -> None:
     """Insert them all; raise for an id that stands twice among them, or that is stored."""
-    statement = _insert(session).on_conflict_do_nothing(index_elements=[col(ErrorPattern.pattern_id)])
+    statement = _insert_in(session.get_bind().dialect.name).on_conflict_do_nothing(
+        index_elements=[col(ErrorPattern.pattern_id)]
+    )
     rows = [_row(pattern) | {"fingerprint": None} for pattern in patterns]
     inserted = set(session.scalars(statement.returning(col(ErrorPattern.pattern_id)), rows))
     for pattern in patterns:
