@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from error_patterns import ErrorPattern
-from error_patterns.matching import COMMON_TERM, FOLLOWED, FOLLOWED_PER_CANDIDATE
+from error_patterns.matching import CANDIDATES, COMMON_TERM, FOLLOWED
 from error_patterns.text import Words, phrases_of, term_of
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -72,21 +72,20 @@ class Reference:
                 found.append((order, Match(one.pattern_id, score, keywords)))
         return [match for _, match in sorted(found)]
 
-    def candidates(
-        self, context: str, limit: int, *, followed: int = FOLLOWED, per_candidate: int = FOLLOWED_PER_CANDIDATE
-    ) -> set[str]:
+    def candidates(self, context: str, *, followed: int = FOLLOWED, candidates: int = CANDIDATES) -> set[str]:
         """The patterns that a question with a limit scores."""
-        terms = Words(context).terms() & self.phrases_with.keys()
-        budget = max(followed, limit, len(terms))
-        most = max(limit, budget // per_candidate)
+
+        def rank_of(term: str) -> tuple[bool, float, str]:
+            return self.phrases_with[term] >= self.common, -self.weight_of(term, term.count(" ") + 1), term
+
         weights: dict[str, list[float]] = defaultdict(list)
-        for term in sorted(terms, key=lambda term: (min(self.common, self.phrases_with[term]), term)):
-            newest = [phrase for phrase in self.phrases if phrase.term == term][:budget]
-            budget -= len(newest)
+        for term in sorted(Words(context).terms() & self.phrases_with.keys(), key=rank_of):
+            newest = [phrase for phrase in self.phrases if phrase.term == term][:followed]
+            followed -= len(newest)
             for phrase in newest:
                 weights[phrase.pattern_id].append(self.weight_of(term, phrase.words))
         heaviest_first = sorted(weights, key=lambda one: (math.fsum(weights[one]), one), reverse=True)
-        return set(heaviest_first[:most])
+        return set(heaviest_first[:candidates])
 
 
 WORDS = "port Port ports import ImportError import_module error 中 中文 文 की é e\u0301 % >>> > 🔥 x b".split()

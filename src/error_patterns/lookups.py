@@ -30,8 +30,8 @@ _IS_ASKED = col(ErrorPattern.pattern_id).in_(_ASKED)
 def document_frequencies(session: Session, terms: Iterable[str], *, at_most: int) -> dict[str, int]:
     """For each term that the index has: the number of its phrases, or `at_most` if there are more."""
     # In their order, in which the index has them too: neighbours are in pages that were just read.
-    found = session.execute(_FREQUENCIES, {"asked": sorted(terms), "at_most": at_most})
-    return {term: n for term, n in found}  # noqa: C416 - a Result has keys(), so dict() takes it for a mapping
+    found = session.execute(_FREQUENCIES, {"asked": sorted(terms), "at_most": at_most}).all()
+    return dict(found)
 
 
 def _frequencies() -> Select[str, int]:
@@ -53,6 +53,14 @@ def phrases_with(session: Session, terms: Iterable[str]) -> Sequence[Phrase]:
 _PHRASES = select(index.c.term, index.c.pattern_id, index.c.words).where(index.c.term.in_(_ASKED))
 
 
+def patterns_with(session: Session, terms: Iterable[str]) -> Sequence[str]:
+    """The ids of all patterns that have phrases with these terms."""
+    return session.scalars(_PATTERNS_WITH, {"asked": list(terms)}).all()
+
+
+_PATTERNS_WITH = select(index.c.pattern_id).where(index.c.term.in_(_ASKED)).distinct()
+
+
 def newest_phrases(session: Session, term: str, *, at_most: int) -> Sequence[Phrase]:
     """The phrases with this term of the newest ids."""
     return session.execute(_NEWEST_PHRASES, {"asked": term, "at_most": at_most}).all()
@@ -66,9 +74,9 @@ _NEWEST_PHRASES = (
 )
 
 
-def stored(session: Session, pattern_ids: Iterable[str]) -> Iterable[Stored]:
+def stored(session: Session, pattern_ids: Iterable[str]) -> Sequence[Stored]:
     """What the scores of these patterns and their order depend on."""
-    return session.execute(_STORED, {"asked": list(pattern_ids)})
+    return session.execute(_STORED, {"asked": list(pattern_ids)}).all()
 
 
 _STORED = select(

@@ -7,20 +7,21 @@ words whose index term stands n times in the index weighs (1 + ln w) / (1 + ln n
 a match keeps its score while the memory grows.
 
 Every look-up is by index: the terms of the context, then the phrases found. A question with a limit follows no more
-phrases to their patterns than the index has terms of the context, but `FOLLOWED` or as many as the limit in any case:
-all of a term, from the rarest term on (equally rare ones in the order of their text), while they fit in; then of each
-further term those of the newest ids. Of the patterns that these lead to, it scores one for each
-`FOLLOWED_PER_CANDIDATE` phrases that it might follow, or as many as the limit: those of which the phrases weigh most,
-the newest of equals. It gives no others, and these with their exact scores, to which the common terms that were not
-followed add.
+than `FOLLOWED` phrases to their patterns, or as many as the limit: all of a term, from the term of the greatest weight
+on (those of equal weight in the order of their text, and common terms after all others), while they fit in; then of
+each further term those of the newest ids. Of the patterns that these lead to, it scores the `CANDIDATES`, or as many as
+the limit, of which the phrases weigh most, the newest of equals. It gives no others, and these with their exact scores,
+to which the terms that were not followed add.
 """
 
 import functools
+import heapq
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -61,14 +62,16 @@ COMMON_TERM = 100
 """From so many phrases on, a term counts as common and is not counted any further."""
 
 FOLLOWED = 1_000
-"""How many phrases a question with a limit may follow to their patterns, however few terms of the context are known."""
+"""How many phrases found a question with a limit follows to their patterns."""
 
-FOLLOWED_PER_CANDIDATE = 10
-"""For each so many phrases that a question may follow, it scores a pattern. (Scoring twice as many finds as many of the
-labelled failures first.)"""
+CANDIDATES = 200
+"""How many patterns a question with a limit scores. (With 100 it finds as many of the labelled failures first.)"""
 
 _LOOKED_AT = 16
 """How many candidates a verification looks at; each further one looks at twice as many."""
+
+_BATCH = 1_000
+"""How many patterns are scored at a time."""
 
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
@@ -76,17 +79,14 @@ _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 class _Candidate:
     """A pattern of which something seems to occur: a phrase of many words is known by its first ones only."""
 
-    def __init__(self, stored: Stored) -> None:
+    def __init__(self, stored: Stored, terms: Collection[str], frequencies: dict[str, int]) -> None:
+        """Weigh all phrases, and see which of them begin with terms of the context."""
         self.pattern_id, frequency, last_seen, phrases = stored
-        self.phrases = phrases or []  # None where another transaction has deleted them
         self._ties = (-frequency, _END_OF_TIME - last_seen, self.pattern_id)
         self._weights: dict[int, float] = {}  # by position, whether it occurs or not
         self.occurring: dict[int, float] = {}
         self.unverified: set[int] = set()
-
-    def compare(self, terms: Collection[str], frequencies: dict[str, int]) -> None:
-        """Weigh all phrases, and see which of them begin with terms of the context."""
-        for term, position, length in self.phrases:
+        for term, position, length in phrases or ():  # None where another transaction has deleted them
             weight = _weight(frequencies.get(term, 1), length)
             self._weights[position] = max(weight, self._weights.get(position, 0.0))
             if term in terms:
@@ -117,55 +117,62 @@ class _Candidate:
         self.place = (-self.score, -particular, self._ties)  # the smaller, the better
 
 
+class _Question(NamedTuple):
+    """What is asked: about which words, of which the index has these terms so often, how many matches and how good."""
+
+    words: Words
+    frequencies: dict[str, int]
+    limit: int | None
+    min_score: float
+
+
 def rank(session: Session, context: str, *, limit: int | None, min_score: float) -> list[PatternMatch]:
     """The patterns that the context resembles, best first: by score, weight found, frequency, last_seen, id."""
     words = Words(context)
     frequencies = lookups.document_frequencies(session, words.terms(), at_most=COMMON_TERM)
-    candidates = [_Candidate(stored) for stored in lookups.stored(session, _worth_scoring(session, frequencies, limit))]
-    terms = frequencies.keys()
-    others = {term for candidate in candidates for term, _, _ in candidate.phrases if term not in terms}
-    frequencies = frequencies | lookups.document_frequencies(session, others, at_most=COMMON_TERM)
-    for candidate in candidates:
-        candidate.compare(terms, frequencies)
-
-    def verify(doubtful: list[_Candidate]) -> None:
-        texts = lookups.phrase_texts(session, [candidate.pattern_id for candidate in doubtful])
-        for candidate in doubtful:
-            candidate.verify(words, texts.get(candidate.pattern_id, ()), frequencies)
-
-    best = _best(candidates, verify, limit, min_score)
+    question = _Question(words, frequencies, limit, min_score)
+    worth_scoring = _worth_scoring(session, question)
+    best: list[_Candidate] = []
+    for start in range(0, len(worth_scoring), _BATCH):
+        more = _best_of(session, question, worth_scoring[start : start + _BATCH])
+        best = sorted([*best, *more], key=attrgetter("place"))[:limit]
     patterns = lookups.patterns(session, [candidate.pattern_id for candidate in best])
     return [_match(patterns[c.pattern_id], c) for c in best if c.pattern_id in patterns]
 
 
-def _worth_scoring(session: Session, frequencies: dict[str, int], limit: int | None) -> Collection[str]:
+def _worth_scoring(session: Session, question: _Question) -> Sequence[str]:
     """The ids of all patterns that have one of the terms, or of those that a question with a limit scores."""
+    _, frequencies, limit, _ = question
     if limit is None:
-        return {phrase.pattern_id for phrase in lookups.phrases_with(session, frequencies)}
-    budget = max(FOLLOWED, limit, len(frequencies))
-    followed = _followed(session, frequencies, budget)
-    return _heaviest(followed, frequencies, max(limit, budget // FOLLOWED_PER_CANDIDATE))
+        return lookups.patterns_with(session, frequencies)
+    followed = _followed(session, frequencies, max(FOLLOWED, limit))
+    return _heaviest(followed, frequencies, max(CANDIDATES, limit))
 
 
 def _followed(session: Session, frequencies: dict[str, int], budget: int) -> list[Phrase]:
     """The phrases that a question with a limit follows."""
-    rarest_first = sorted(frequencies, key=lambda term: (frequencies[term], term))
-    affordable = _affordable(rarest_first, frequencies, budget)
+
+    def rank_of(term: str) -> tuple[bool, float, str]:
+        frequency = frequencies[term]
+        return frequency >= COMMON_TERM, -_weight(frequency, term.count(" ") + 1), term
+
+    heaviest_first = heapq.nsmallest(budget, frequencies, key=rank_of)  # each has a phrase at least
+    affordable = _affordable(heaviest_first, frequencies, budget)
     followed = [*lookups.phrases_with(session, affordable)]
-    for term in rarest_first[len(affordable) :]:
+    for term in heaviest_first[len(affordable) :]:
         if len(followed) >= budget:
             break
         followed += lookups.newest_phrases(session, term, at_most=budget - len(followed))
     return followed
 
 
-def _affordable(rarest_first: list[str], frequencies: dict[str, int], budget: int) -> list[str]:
+def _affordable(heaviest_first: list[str], frequencies: dict[str, int], budget: int) -> list[str]:
     """The terms of which all phrases are followed."""
-    for count, term in enumerate(rarest_first):
+    for count, term in enumerate(heaviest_first):
         budget -= frequencies[term]
         if budget < 0 or frequencies[term] >= COMMON_TERM:
-            return rarest_first[:count]
-    return rarest_first
+            return heaviest_first[:count]
+    return heaviest_first
 
 
 def _heaviest(phrases: Iterable[Phrase], frequencies: dict[str, int], most: int) -> list[str]:
@@ -182,20 +189,27 @@ def _weight(document_frequency: int, words: int) -> float:
     return (1 + math.log(words)) / (1 + math.log(document_frequency))
 
 
-def _best(
-    candidates: Collection[_Candidate],
-    verify: Callable[[list[_Candidate]], object],
-    limit: int | None,
-    min_score: float,
-) -> list[_Candidate]:
-    """The best in their order. Long phrases are verified only where they would bring a candidate among the best."""
+def _best_of(session: Session, question: _Question, pattern_ids: Sequence[str]) -> list[_Candidate]:
+    """The best of these patterns in their order.
+
+    Long phrases are verified only where they would bring a candidate among the best.
+    """
+    words, frequencies, limit, min_score = question
+    stored = lookups.stored(session, pattern_ids)
+    terms = frequencies.keys()
+    others = {term for *_, phrases in stored for term, _, _ in phrases or ()} - terms
+    frequencies = frequencies | lookups.document_frequencies(session, others, at_most=COMMON_TERM)
+    candidates = [_Candidate(one, terms, frequencies) for one in stored]
     looked_at = len(candidates) if limit is None else max(min(limit, len(candidates)), _LOOKED_AT)
     while True:
         candidates = sorted((c for c in candidates if c.occurring and c.score >= min_score), key=attrgetter("place"))
         best = candidates[:limit]
         if not any(candidate.unverified for candidate in best):
             return best
-        verify([candidate for candidate in candidates[:looked_at] if candidate.unverified])
+        doubtful = [candidate for candidate in candidates[:looked_at] if candidate.unverified]
+        texts = lookups.phrase_texts(session, [candidate.pattern_id for candidate in doubtful])
+        for candidate in doubtful:
+            candidate.verify(words, texts.get(candidate.pattern_id, ()), frequencies)
         looked_at *= 2
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from error_patterns import ErrorPattern, ErrorPatternRepository, PatternMatch, matching
 from reference import CONTEXT, PATTERN, Match, Reference
 
-BOUNDS = {"COMMON_TERM": 4, "FOLLOWED": 6, "FOLLOWED_PER_CANDIDATE": 2}  # for stores of a dozen patterns
+BOUNDS = {"COMMON_TERM": 4, "FOLLOWED": 6, "CANDIDATES": 3}  # for stores of a dozen patterns
 
 on_any_store = given(stored=st.lists(PATTERN, max_size=12), contexts=st.lists(CONTEXT, min_size=1, max_size=4))
 anew = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -56,9 +56,7 @@ def test_with_more_phrases_than_it_follows_it_gives_the_first_of_its_candidates(
             for name, bound in BOUNDS.items():
                 patched.setattr(matching, name, bound)
             found = plain(repository.rank_context(context, limit=2))
-        candidates = reference.candidates(
-            context, 2, followed=BOUNDS["FOLLOWED"], per_candidate=BOUNDS["FOLLOWED_PER_CANDIDATE"]
-        )
+        candidates = reference.candidates(context, followed=BOUNDS["FOLLOWED"], candidates=BOUNDS["CANDIDATES"])
         assert found == [match for match in reference.rank(context) if match.pattern_id in candidates][:2]
 
 
