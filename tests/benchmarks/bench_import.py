@@ -19,4 +19,4 @@ def test_importing(turn: int, module: str, benchmark: BenchmarkFixture) -> None:
         subprocess.check_output, (command,), {"text": True}, warmup_rounds=1
     )
     # The process is measured as a whole, and what it was begun for by itself.
-    benchmark.extra_info.update(table="import", subject=module, seconds=float(printed))
+    benchmark.extra_info.update(table="import", subject=module, measured=float(printed))

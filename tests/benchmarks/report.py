@@ -44,13 +44,17 @@ connection, with rows and index rows made beforehand, and beside plain SQLModel 
 {tables.calls(results)}
 
 {tables.imports(results)}
+
+The most memory that a process needed that made one call, with {max(results.sizes("memory")):,} stored patterns:
+
+{tables.memory(results)}
 """
 
 
 def main() -> None:
     """Report the run whose file the command line names."""
     results = Results(Path(sys.argv[1]))
-    if not all(results.values(table, "subject") for table in ("matching", "calls", "import")):
+    if not all(results.values(table, "subject") for table in ("matching", "calls", "import", "memory")):
         sys.exit("Not all of the benchmarks ran: nothing to report")
     written = section(results)
     sys.stdout.write(written)

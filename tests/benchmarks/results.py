@@ -22,7 +22,7 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Figure:
-    """All the times, in seconds, that one thing took."""
+    """All the times, in seconds, that one thing took, or the bytes that it needed."""
 
     times: list[float]
 
@@ -40,12 +40,12 @@ class Results:
     """The figures of a run; the turns of a subject are one figure."""
 
     def __init__(self, path: Path) -> None:
-        """Read what `pytest --benchmark-json` wrote."""
+        """Read what `pytest --benchmark-json` wrote; what is not the time of a call is in its `extra_info`."""
         times: dict[Key, list[float]] = defaultdict(list)
         for benchmark in json.loads(path.read_text(encoding="utf-8"))["benchmarks"]:
             about = benchmark["extra_info"]
             key = Key(**{name: value for name, value in about.items() if name in Key._fields})
-            times[key] += [about["seconds"]] if "seconds" in about else benchmark["stats"]["data"]
+            times[key] += [about["measured"]] if "measured" in about else benchmark["stats"]["data"]
         self._figures = {key: Figure(each) for key, each in times.items()}
 
     def figure(self, key: Key) -> Figure | None:

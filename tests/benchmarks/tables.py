@@ -11,27 +11,30 @@ ALTERNATIVES = {
     "automaton": "automaton in memory",
     "scan": "its scan, one read",
 }
+TIMES = "\N{MULTIPLICATION SIGN}"
 REBUILD = "rebuild of the automaton from the store, needed after each write"
 
 
 @dataclass(frozen=True)
 class Aim:
-    """A ratio that is to be at most, or at least, this."""
+    """A ratio, or another amount, that is to be at most, or at least, this."""
 
     bound: float
     is_least: bool = False
+    unit: str = TIMES
 
-    def beside(self, ratio: float | None) -> str:
-        """The ratio, what it should be, and whether it is."""
-        if ratio is None:
+    def beside(self, amount: float | None) -> str:
+        """The amount, what it should be, and whether it is."""
+        if amount is None:
             return "not measured"
-        is_met = ratio >= self.bound if self.is_least else ratio <= self.bound
-        return f"{times(ratio)} ({'≥' if self.is_least else '≤'} {self.bound:g}: {'met' if is_met else '**missed**'})"
+        is_met = amount >= self.bound if self.is_least else amount <= self.bound
+        aim = f"{'≥' if self.is_least else '≤'} {self.bound:g}: {'met' if is_met else '**missed**'}"
+        return f"{_three_digits(amount)} {self.unit} ({aim})"
 
 
 def times(ratio: float | None) -> str:
     """A ratio to three digits."""
-    return "" if ratio is None else f"{_three_digits(ratio)} \N{MULTIPLICATION SIGN}"
+    return "" if ratio is None else f"{_three_digits(ratio)} {TIMES}"
 
 
 def milliseconds(seconds: float) -> str:
@@ -116,6 +119,22 @@ def imports(results: Results) -> str:
     ratio = Aim(1.25).beside(results.ratio(ours, sqlmodel))
     row = [_median(results.figure(ours)), _median(results.figure(sqlmodel)), ratio]
     return table(["`import error_patterns`", "`import sqlmodel`", "ratio"], [row])
+
+
+def memory(results: Results) -> str:
+    """The most memory that a process with one call needed."""
+    backends = results.values("memory", "backend")
+    size = max(results.sizes("memory"))
+    rows = (
+        [call if call == "none" else f"`{call}`", *(_megabytes(results, backend, size, call) for backend in backends)]
+        for call in results.values("memory", "call")
+    )
+    return table(["call", *backends], rows)
+
+
+def _megabytes(results: Results, backend: str, size: int, call: str) -> str:
+    figure = results.figure(Key("memory", "process", backend, size, call=call))
+    return "" if figure is None else Aim(200, unit="MB").beside(figure.median / 10**6)
 
 
 def _three_digits(number: float) -> str:
