@@ -381,7 +381,10 @@ class TestConnections:
 
 
 class TestSQLite:
-    @pytest.mark.parametrize(("setting", "value"), [("foreign_keys", 1), ("synchronous", 2), ("busy_timeout", 30_000)])
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [("foreign_keys", 1), ("synchronous", 2), ("busy_timeout", 30_000), ("cache_size", -32_768)],
+    )
     def test_each_connection_has_the_setting(self, url: str, setting: str, value: int) -> None:
         with engine_of(url) as engine, engine.connect() as one, engine.connect() as two:
             assert [c.exec_driver_sql(f"PRAGMA {setting}").scalar() for c in (one, two)] == [value, value]
