@@ -66,6 +66,7 @@ class Reference:
             keywords = tuple(keyword for keyword in one.keywords if self.weight(words, keyword))
             particular = math.fsum([self.weight(words, text) for text in (one.pattern, *keywords)])
             missing = [self.full_weight(keyword) for keyword in one.keywords if keyword not in keywords]
+            missing = [weight for weight in missing if weight]  # one of white space alone is none
             if particular:
                 score = particular / (particular + (len(missing) * math.fsum(missing)) ** 0.25)
                 order = (-score, -particular, -one.frequency, -one.last_seen.timestamp(), one.pattern_id)
@@ -89,6 +90,7 @@ class Reference:
 
 
 WORDS = "port Port ports import ImportError import_module error 中 中文 文 की é e\u0301 % >>> > 🔥 x b".split()
+WORDS.append("\x1c")  # white space, but not to pydantic
 PHRASE = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join)
 PATTERN = st.builds(
     ErrorPattern,

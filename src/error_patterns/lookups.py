@@ -6,6 +6,7 @@ JSON parameter each, as databases limit the number of those.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import BindParameter, Row, Select, bindparam, func, literal, select
 from sqlalchemy.orm import Session
@@ -16,8 +17,14 @@ from error_patterns.json_sql import elements, gathered
 from error_patterns.keyword_index import keyword_index as index
 from error_patterns.models import ErrorPattern
 
-Phrase = Row[str, str, int]
-"""A term, the pattern that has a phrase with it, and how many words the phrase has in all."""
+
+class Phrase(NamedTuple):
+    """A term, a pattern that has a phrase with it, and how many words the phrase has in all."""
+
+    term: str
+    pattern_id: str
+    words: int
+
 
 Stored = Row[str, int, datetime, list[tuple[str, int, int]] | None]
 """A pattern's id, frequency, `last_seen`, and the term, position and words of all its phrases."""
@@ -34,23 +41,33 @@ def document_frequencies(session: Session, terms: Iterable[str], *, at_most: int
     return dict(found)
 
 
+_TERM = _ASKED.subquery("asked").c.value
+
+
 def _frequencies() -> Select[str, int]:
-    term = _ASKED.subquery("asked").c.value
-    phrases = select(literal(1)).where(index.c.term == term)
-    some = phrases.limit(_AT_MOST).correlate(term.table).subquery()
+    phrases = select(literal(1)).where(index.c.term == _TERM)
+    some = phrases.limit(_AT_MOST).correlate(_TERM.table).subquery()
     counted = select(func.count()).select_from(some).scalar_subquery()
-    return select(term, counted).where(phrases.correlate(term.table).exists())
+    return select(_TERM, counted).where(phrases.correlate(_TERM.table).exists())
 
 
 _FREQUENCIES = _frequencies()
 
 
-def phrases_with(session: Session, terms: Iterable[str]) -> Sequence[Phrase]:
+def phrases_with(session: Session, terms: Iterable[str]) -> list[Phrase]:
     """All phrases with these terms."""
-    return session.execute(_PHRASES, {"asked": list(terms)}).all()
+    found = session.execute(_PHRASES, {"asked": list(terms)})
+    return [Phrase(term, pattern_id, words) for term, phrases in found for pattern_id, words in phrases or ()]
 
 
-_PHRASES = select(index.c.term, index.c.pattern_id, index.c.words).where(index.c.term.in_(_ASKED))
+# Not as a join: PostgreSQL would rather read all of the index than believe that it is asked for so little of it.
+_PHRASES = select(
+    _TERM,
+    select(gathered(index.c.pattern_id, index.c.words))
+    .where(index.c.term == _TERM)
+    .correlate(_TERM.table)
+    .scalar_subquery(),
+)
 
 
 def patterns_with(session: Session, terms: Iterable[str]) -> Sequence[str]:
@@ -61,13 +78,14 @@ def patterns_with(session: Session, terms: Iterable[str]) -> Sequence[str]:
 _PATTERNS_WITH = select(index.c.pattern_id).where(index.c.term.in_(_ASKED)).distinct()
 
 
-def newest_phrases(session: Session, term: str, *, at_most: int) -> Sequence[Phrase]:
+def newest_phrases(session: Session, term: str, *, at_most: int) -> list[Phrase]:
     """The phrases with this term of the newest ids."""
-    return session.execute(_NEWEST_PHRASES, {"asked": term, "at_most": at_most}).all()
+    found = session.execute(_NEWEST_PHRASES, {"asked": term, "at_most": at_most})
+    return [Phrase(term, pattern_id, words) for pattern_id, words in found]
 
 
 _NEWEST_PHRASES = (
-    select(index.c.term, index.c.pattern_id, index.c.words)
+    select(index.c.pattern_id, index.c.words)
     .where(index.c.term == bindparam("asked"))
     .order_by(index.c.pattern_id.desc(), index.c.position.desc())
     .limit(_AT_MOST)

@@ -1,17 +1,17 @@
 """Which patterns a context resembles, and how much. The rules of what matches are those of `error_patterns.text`.
 
 A pattern matches when any of its keywords, or its own text, occurs in the context. Its score is a / (a + √c): a is the
-weight of what occurs, c the geometric mean of the number and of the weight of its keywords that do not. A phrase of w
-words whose index term stands n times in the index weighs (1 + ln w) / (1 + ln n), n counted no further than
-`COMMON_TERM`: less the more it is shared, more the longer it is, and the same however many patterns are stored, so that
-a match keeps its score while the memory grows.
+weight of what occurs, c the geometric mean of the number and of the weight of its keywords that do not (without those
+that have neither words nor symbols). A phrase of w words whose index term stands n times in the index weighs
+(1 + ln w) / (1 + ln n), n counted no further than `COMMON_TERM`: less the more it is shared, more the longer it is, and
+the same however many patterns are stored, so that a match keeps its score while the memory grows.
 
 Every look-up is by index: the terms of the context, then the phrases found. A question with a limit follows no more
 than `FOLLOWED` phrases to their patterns, or as many as the limit: all of a term, from the term of the greatest weight
-on (those of equal weight in the order of their text, and common terms after all others), while they fit in; then of
-each further term those of the newest ids. Of the patterns that these lead to, it scores the `CANDIDATES`, or as many as
-the limit, of which the phrases weigh most, the newest of equals. It gives no others, and these with their exact scores,
-to which the terms that were not followed add.
+on (as a phrase of its own words, of which a digest is one; those of equal weight in the order of their text, and common
+terms after all others), while they fit in; then of each further term those of the newest ids. Of the patterns that
+these lead to, it scores the `CANDIDATES`, or as many as the limit, of which the phrases weigh most, the newest of
+equals. It gives no others, and these with their exact scores, to which the terms that were not followed add.
 """
 
 import functools
@@ -64,8 +64,8 @@ COMMON_TERM = 100
 FOLLOWED = 1_000
 """How many phrases found a question with a limit follows to their patterns."""
 
-CANDIDATES = 200
-"""How many patterns a question with a limit scores. (With 100 it finds as many of the labelled failures first.)"""
+CANDIDATES = 100
+"""How many patterns a question with a limit scores. (With 200 it finds as many of the labelled failures first.)"""
 
 _LOOKED_AT = 16
 """How many candidates a verification looks at; each further one looks at twice as many."""

@@ -210,7 +210,7 @@ class ErrorPatternRepository:
         Args:
             context: Any text: a plan, a command, a log, a traceback.
             limit: How many at most; None for all. With a limit, no more than some hundred patterns are scored: those
-                of which the rarest keywords that occur say most, which `error_patterns.matching` defines.
+                of which the most particular keywords that occur say most, which `error_patterns.matching` defines.
             min_score: Leave out matches that score less; `RELEVANT_SCORE` keeps those worth an agent's attention.
 
         Raises:
