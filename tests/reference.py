@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -51,12 +52,10 @@ class Reference:
 
     def weight(self, words: Words, text: str) -> float:
         """The weight of a keyword or of a pattern's own text; 0 where it does not occur."""
-        occurring = (phrase for phrase in phrases_of(text) if words.contains(phrase))
-        return max((self.weight_of(term_of(phrase), len(phrase)) for phrase in occurring), default=0)
+        return self.heaviest(phrase for phrase in phrases_of(text) if words.contains(phrase))
 
-    def full_weight(self, text: str) -> float:
-        """The weight of a keyword wherever it occurs."""
-        return max((self.weight_of(term_of(phrase), len(phrase)) for phrase in phrases_of(text)), default=0)
+    def heaviest(self, phrases: Iterable[tuple[str, ...]]) -> float:
+        return max((self.weight_of(term_of(phrase), len(phrase)) for phrase in phrases), default=0)
 
     def rank(self, context: str) -> list[Match]:
         """Every pattern that matches, the best first."""
@@ -65,8 +64,8 @@ class Reference:
         for one in self.patterns:
             keywords = tuple(keyword for keyword in one.keywords if self.weight(words, keyword))
             particular = math.fsum([self.weight(words, text) for text in (one.pattern, *keywords)])
-            missing = [self.full_weight(keyword) for keyword in one.keywords if keyword not in keywords]
-            missing = [weight for weight in missing if weight]  # one of white space alone is none
+            phrases = (phrases_of(keyword) for keyword in one.keywords if keyword not in keywords)
+            missing = [self.heaviest(forms) for forms in phrases if forms]  # white space alone has none
             if particular:
                 score = particular / (particular + (len(missing) * math.fsum(missing)) ** 0.25)
                 order = (-score, -particular, -one.frequency, -one.last_seen.timestamp(), one.pattern_id)

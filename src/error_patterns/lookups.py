@@ -31,6 +31,7 @@ Stored = Row[str, int, datetime, list[tuple[str, int, int]] | None]
 
 _AT_MOST: BindParameter[int] = bindparam("at_most")
 _ASKED: Select[str] = select(elements(bindparam("asked", type_=JSON_ARRAY)))
+_TERM = _ASKED.subquery("asked").c.value
 _IS_ASKED = col(ErrorPattern.pattern_id).in_(_ASKED)
 
 
@@ -39,9 +40,6 @@ def document_frequencies(session: Session, terms: Iterable[str], *, at_most: int
     # In their order, in which the index has them too: neighbours are in pages that were just read.
     found = session.execute(_FREQUENCIES, {"asked": sorted(terms), "at_most": at_most}).all()
     return dict(found)
-
-
-_TERM = _ASKED.subquery("asked").c.value
 
 
 def _frequencies() -> Select[str, int]:

@@ -152,11 +152,11 @@ def _worth_scoring(session: Session, question: _Question) -> Sequence[str]:
 def _followed(session: Session, frequencies: dict[str, int], budget: int) -> list[Phrase]:
     """The phrases that a question with a limit follows."""
 
-    def rank_of(term: str) -> tuple[bool, float, str]:
+    def order(term: str) -> tuple[bool, float, str]:
         frequency = frequencies[term]
         return frequency >= COMMON_TERM, -_weight(frequency, term.count(" ") + 1), term
 
-    heaviest_first = heapq.nsmallest(budget, frequencies, key=rank_of)  # each has a phrase at least
+    heaviest_first = heapq.nsmallest(budget, frequencies, key=order)  # each has a phrase at least
     affordable = _affordable(heaviest_first, frequencies, budget)
     followed = [*lookups.phrases_with(session, affordable)]
     for term in heaviest_first[len(affordable) :]:

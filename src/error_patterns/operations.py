@@ -196,7 +196,7 @@ def _upsert(session: Session, new: ErrorPattern) -> ErrorPattern:
 
 @functools.cache
 def _upsert_in(dialect: str) -> ReturningInsert[ErrorPattern]:
-    """Made once: SQLAlchemy takes longer to make it than a database to execute it."""
+    """The statement, made once for each database."""
     new: dict[str, BindParameter[object]] = {name: bindparam(f"new_{name}") for name in ErrorPattern.model_fields}
     statement = _insert_in(dialect).values(new)
     stored, seen = col(ErrorPattern.last_seen), statement.excluded.last_seen

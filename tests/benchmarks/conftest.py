@@ -2,8 +2,10 @@
 
 import itertools
 import math
+import subprocess
 import time
 from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +18,7 @@ if TYPE_CHECKING:  # the tests, which come by, run without pytest-benchmark
     from pytest_benchmark.fixture import BenchmarkFixture
 
 LARGEST = 1_000_000
+TESTS = Path(__file__).parents[1]
 
 Call = Callable[[], object]
 Measure = Callable[..., None]
@@ -66,8 +69,21 @@ def measure(benchmark: "BenchmarkFixture") -> Measure:
         rounds = min(max(least, int(seconds / usual)), 300)
         benchmark.extra_info.update(about)
         prepared = itertools.islice(calls, rounds)
-        benchmark.pedantic(  # type: ignore[no-untyped-call]  # as are its others
+        benchmark.pedantic(  # type: ignore[no-untyped-call]  # pytest-benchmark gives it no types
             lambda call: call(), setup=lambda: ((next(prepared),), {}), rounds=rounds
         )
+
+    return run
+
+
+@pytest.fixture
+def measure_process(benchmark: "BenchmarkFixture") -> Measure:
+    """Runs a program that prints what is measured of it: of its time as a whole, most is spent on beginning."""
+
+    def run(command: list[str], *, warmups: int = 0, **about: object) -> None:
+        printed = benchmark.pedantic(  # type: ignore[no-untyped-call]  # as above
+            subprocess.check_output, (command,), {"text": True, "cwd": TESTS}, warmup_rounds=warmups
+        )
+        benchmark.extra_info.update(about, measured=float(printed))
 
     return run

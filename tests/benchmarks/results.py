@@ -24,16 +24,16 @@ class Key(NamedTuple):
 class Figure:
     """All the times, in seconds, that one thing took, or the bytes that it needed."""
 
-    times: list[float]
+    values: list[float]
 
     @property
     def median(self) -> float:
-        return statistics.median(self.times)
+        return statistics.median(self.values)
 
     @property
     def p95(self) -> float:
         """The time that 95 of 100 do not exceed: the nearest rank, so the worst of fewer than 20."""
-        return sorted(self.times)[math.ceil(0.95 * len(self.times)) - 1]
+        return sorted(self.values)[math.ceil(0.95 * len(self.values)) - 1]
 
 
 class Results:
@@ -41,12 +41,12 @@ class Results:
 
     def __init__(self, path: Path) -> None:
         """Read what `pytest --benchmark-json` wrote; what is not the time of a call is in its `extra_info`."""
-        times: dict[Key, list[float]] = defaultdict(list)
+        values: dict[Key, list[float]] = defaultdict(list)
         for benchmark in json.loads(path.read_text(encoding="utf-8"))["benchmarks"]:
             about = benchmark["extra_info"]
             key = Key(**{name: value for name, value in about.items() if name in Key._fields})
-            times[key] += [about["measured"]] if "measured" in about else benchmark["stats"]["data"]
-        self._figures = {key: Figure(each) for key, each in times.items()}
+            values[key] += [about["measured"]] if "measured" in about else benchmark["stats"]["data"]
+        self._figures = {key: Figure(each) for key, each in values.items()}
 
     def figure(self, key: Key) -> Figure | None:
         """What was measured; None if it was not."""

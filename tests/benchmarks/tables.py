@@ -126,7 +126,7 @@ def memory(results: Results) -> str:
     backends = results.values("memory", "backend")
     size = max(results.sizes("memory"))
     rows = (
-        [call if call == "none" else f"`{call}`", *(_megabytes(results, backend, size, call) for backend in backends)]
+        [call, *(_megabytes(results, backend, size, call) for backend in backends)]
         for call in results.values("memory", "call")
     )
     return table(["call", *backends], rows)
