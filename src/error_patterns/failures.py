@@ -4,160 +4,125 @@ import hashlib
 import itertools
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from error_patterns.fields import MAX_KEYWORDS, MAX_PATTERN_CHARACTERS
+from error_patterns.normalisation import normalised, without_escapes
 from error_patterns.redaction import redact
+from error_patterns.stacks import Stack, has_frames, stacks_of, unqualified
 from error_patterns.text import camel_parts, cut, storable
+from error_patterns.tool_output import telling_lines
+from error_patterns.wordings import reworded
 
-FINGERPRINT_VERSION = 1
+FINGERPRINT_VERSION = 2
 """Stands in front of each fingerprint; another way of normalising gets another number."""
+
+DRAWN_WORDS = 24
+"""The most words of what a failure says that become keywords; names of qualified functions come on top of them."""
 
 _LONGEST_NAME = 80
 
-DRAWN_WORDS = 24
-"""The most words of a failure's essence that become keywords; names of Java's frames come on top of them."""
-
-
-_FRAME = re.compile(r'^[\s|]*File "(?P<file>.*?)", line \d+(?:, in (?P<function>.+))?$')
-_RAISED = re.compile(r"^(?:(?:\s*\|)+ ?)?(?P<type>[A-Za-z_](?:[\w.]|<locals>)*)(?:: (?P<message>.*))?$")
-# Of Java and its kin. A class loader and a module may stand before the name of the class, a library behind the frame.
-_JVM_FRAME = re.compile(
-    r"^[ \t]*at (?:[^\s(/]*/)*(?P<type>[\w.$]+)\.(?P<method>[\w$<>]+)\([^()\n]*\)(?: ~?\[[^]\n]*\])?", re.MULTILINE
-)
-_JVM_PLATFORM = tuple(
-    "java. javax. jdk. sun. com.sun. kotlin. kotlinx. scala. junit. org.junit. org.testng. org.scalatest. "
-    "org.gradle. worker.org.gradle. org.apache.maven. org.apache.tools.ant. org.eclipse. com.intellij. sbt. "
-    "org.springframework.test.".split()
-)
-_JVM_CAUSE = re.compile(r"^[ \t]*(?:Caused by|Suppressed): ", re.MULTILINE)
-_JVM_REST = re.compile(r"^[ \t]*\.\.\. \d+ (?:more|common frames omitted)", re.MULTILINE)
-_GROUP_MEMBER = re.compile(r"^[\s|]*\+[-+]+ \d+ -+$")
-_HINTS = re.compile(r"[.;]? (?:Did you mean|Did you forget|Perhaps you forgot|Maybe you meant)\b.*")
-
-# In this order: what contains other kinds comes before them. Each placeholder is one word, which is no keyword.
-_VOLATILE = tuple(
-    (re.compile(expression, re.IGNORECASE), placeholder)
-    for expression, placeholder in (
-        (r"\x1b\[[0-9;?]*[ -/]*[@-~]", ""),
-        (r"\b[a-z][a-z0-9+.-]{1,30}://[^\s\"'<>]+", "<url>"),
-        (r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b", "<email>"),
-        (r"\b\d{4}-\d\d-\d\d(?:[t ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:z|[+-]\d\d:?\d\d)?)?", "<time>"),
-        (r"\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b", "<time>"),
-        (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<uuid>"),
-        (r"\b(?=[0-9a-hjkmnp-tv-z]{0,25}\d)[0-7][0-9a-hjkmnp-tv-z]{25}\b", "<id>"),
-        (r"\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b", "<address>"),
-        (r"\b0x[0-9a-f]+\b", "<hex>"),
-        (r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,}\b", "<hex>"),
-        (r"(?<![\w.])(?:[a-z]:)?(?:~|\.{1,2})?[\\/](?:[\w.@+-]+[\\/])*[\w.@+-]*", "<path>"),
-        (r"\b\d+(?:\.\d+)? ?(?:ns|us|µs|ms|s|secs?|seconds?|minutes?|hours?|[kmgt]i?b|bytes)\b", "<amount>"),
-        (r"(?<![\w.])[+-]?\d+(?:[.,]\d+)*(?![\w])", "<number>"),
-    )
-)
-
 # Placeholders, and words that so many failures have that they give none of them away.
 _NO_KEYWORDS = frozenset(
-    "url email time uuid id address hex path amount number "
+    "url email time uuid id address hash hex path temporary amount number "
     "a an and are as at be but by for from has have in into is it its no not of on or that the this to was were "
     "with while when you your line file call last most recent traceback during handling another occurred".split()
 )
+_PLACEHOLDER = re.compile(r"<\w+>")
 _NAME = re.compile(r"[^\W\d][\w.]*\w|[^\W\d]")
+
+
+class Reading(NamedTuple):
+    """What a failure text says.
+
+    Attributes:
+        headline: The line that names the failure: of stack traces the exception that they ended with, of a traceback
+            that is cut off before its exception the last line, of anything else the first line with text.
+        fingerprint: A hash, equal for two occurrences that differ in paths, numbers, times and the like.
+        keywords: The words that give it away: of what it says, without what changes and without common words. Functions
+            that a trace names with their class give the names of both besides, after these words. The outermost of
+            them, most often the test or the job that failed, comes first, and counts by the parts of its names too.
+    """
+
+    headline: str
+    fingerprint: str
+    keywords: list[str]
 
 
 def text_of(failure: str | BaseException) -> str:
     """The text of a failure: an exception with its traceback and causes as Python prints them, without secrets."""
     if isinstance(failure, BaseException):
         failure = "".join(traceback.format_exception(failure))
-    return redact(storable(failure)).strip()
+    return redact(without_escapes(storable(failure))).strip()
 
 
-def normalised(text: str) -> str:
-    """The text with placeholders for what differs between two occurrences of one failure."""
-    for expression, placeholder in _VOLATILE:
-        text = expression.sub(placeholder, text)
-    return " ".join(text.split())
+def read(text: str) -> Reading:
+    """Read a failure text as `text_of` gives it."""
+    stacks = stacks_of(text)
+    said = [_said(stack) for stack in stacks] or [telling_lines(text.splitlines()) or [""]]
+    return Reading(_headline(text, stacks), _fingerprint(stacks, said), _keywords(stacks, said))
 
 
-def essence(text: str) -> list[str]:
-    """What makes a failure the one it is, normalised: its functions and exceptions, or else each of its lines."""
-    lines = text.splitlines()
-    found: list[str] = []
-    is_traceback = False
-    in_frames = False
-    for line in lines:
-        if frame := _FRAME.match(line):
-            is_traceback = in_frames = True
-            found.append(f"in {frame['function'] or '<module>'}")
-        elif _GROUP_MEMBER.match(line):
-            in_frames = True
-        elif in_frames and (raised := _RAISED.match(line)):
-            in_frames = False
-            message = _HINTS.sub("", raised["message"] or "")
-            found.append(f"{raised['type'].rpartition('.')[2]}: {normalised(message)}")
-    if is_traceback and not in_frames:
-        return found
-    return [normalised(_HINTS.sub("", line)) for line in lines if line.strip()]
-
-
-def fingerprint(text: str) -> str:
-    """A stable hash of the failure: equal for two occurrences that differ in paths, numbers, times and the like."""
-    digest = hashlib.blake2b("\n".join(essence(text)).encode(), digest_size=16).hexdigest()
-    return f"{FINGERPRINT_VERSION}:{digest}"
-
-
-def headline(text: str) -> str:
-    """The line that names the failure: the last exception of a traceback, otherwise the first line with text."""
-    lines = [line for line in text.splitlines() if line.strip()]
-    chosen = lines[0] if lines else ""
-    in_frames = False
-    for line in lines:
-        if _FRAME.match(line):
-            in_frames = True
-        elif in_frames and (raised := _RAISED.match(line)):
-            in_frames, chosen = False, line[raised.start("type") :]
-    if in_frames:  # the traceback was cut off before its exception
-        chosen = lines[-1]
+def _headline(text: str, stacks: Sequence[Stack]) -> str:
+    lines = [line for line in text.splitlines() if line.strip()] or [""]
+    chosen = stacks[-1].line if stacks else lines[-1 if has_frames(text) else 0]
     return cut(chosen.strip(), MAX_PATTERN_CHARACTERS)
 
 
-def keywords_of(text: str) -> list[str]:
-    """The words that give the failure away: of its essence, without what changes and without common words.
-
-    A stack trace of Java gives the classes and methods of its own frames besides, after these words. The outermost one,
-    which most often is the test or the job that failed, comes first of them, and counts by the parts of its names too.
-    """
-    told = text
-    for of_java in (_JVM_FRAME, _JVM_REST, _JVM_CAUSE):
-        told = of_java.sub("", told)
-    words: dict[str, str] = {}
-    for part in reversed(essence(told)):
-        for name in _NAME.findall(re.sub(r"<\w+>", " ", part)):
-            if name.casefold() not in _NO_KEYWORDS and len(name) <= _LONGEST_NAME:
-                words.setdefault(name.casefold(), name)
-    words = dict(itertools.islice(words.items(), DRAWN_WORDS))
-    for name in _jvm_names(text):
-        words.setdefault(name.casefold(), name)
-    return list(words.values())[:MAX_KEYWORDS]
+def _said(stack: Stack) -> list[str]:
+    return [normalised(reworded(stack.message)), *map(normalised, stack.details)]
 
 
-def _jvm_names(text: str) -> Iterator[str]:
-    outermost = _jvm_own_frames(_JVM_CAUSE.split(text, maxsplit=1)[0])[-1:]
-    for names in outermost:
-        yield from _with_both(names)
-        parts = (part for name in names for part in camel_parts(name))
-        yield from (part for part in parts if part.isalpha() and len(part) > 1 and part.casefold() not in _NO_KEYWORDS)
-    for names in reversed(_jvm_own_frames(text)):
-        yield from _with_both(names)
+def _fingerprint(stacks: Sequence[Stack], said: Sequence[Sequence[str]]) -> str:
+    parts = [
+        (*(f"in {function}" for function in stack.functions), unqualified(stack.kind), *lines)
+        for stack, lines in zip(stacks, said, strict=False)
+    ]
+    # Each stack once, as whoever tries again fails again.
+    essence = "\n".join(itertools.chain.from_iterable(dict.fromkeys(parts) or said))
+    return f"{FINGERPRINT_VERSION}:{hashlib.blake2b(essence.encode(), digest_size=16).hexdigest()}"
 
 
-def _with_both(names: tuple[str, ...]) -> tuple[str, ...]:
-    return (*names, ".".join(names))
+def _keywords(stacks: Sequence[Stack], said: Sequence[Sequence[str]]) -> list[str]:
+    lines: list[str] = []
+    in_classes: list[tuple[str, ...]] = []
+    for stack, (first, *rest) in itertools.zip_longest(stacks, said):
+        functions = stack.functions if stack else ()
+        lines += [function for function in functions if not _BETWEEN_NAMES.search(function)]
+        lines += [f"{stack.kind}: {first}" if stack else first, *rest]
+        in_classes += [_class_and_method(function) for function in functions if _BETWEEN_NAMES.search(function)]
+    words = (word for line in reversed(lines) for word in _NAME.findall(_PLACEHOLDER.sub(" ", line)))
+    drawn = itertools.islice(_distinct(filter(_tells, words)), DRAWN_WORDS)
+    return list(_distinct((*drawn, *_of_functions(in_classes))))[:MAX_KEYWORDS]
 
 
-def _jvm_own_frames(text: str) -> list[tuple[str, ...]]:
-    """The class and the method of each frame, as far as they have names, without those of the platform."""
-    frames = [frame.group("type", "method") for frame in _JVM_FRAME.finditer(text)]
-    own = [frame for frame in frames if not frame[0].startswith(_JVM_PLATFORM)] or frames
-    named = [(*re.split("[.$]", qualified.rstrip("$"))[-1:], method) for qualified, method in own]
-    shown = [tuple(name for name in names if name.isidentifier() and len(name) <= _LONGEST_NAME) for names in named]
-    return [names for names in shown if names]
+def _of_functions(in_classes: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    for outermost in in_classes[-1:]:
+        yield from (*outermost, ".".join(outermost))
+        parts = (part for name in outermost for part in camel_parts(name))
+        yield from (part for part in parts if part.isalpha() and len(part) > 1 and _tells(part))
+    for names in reversed(in_classes):
+        yield from (*names, ".".join(names))
+
+
+_BETWEEN_NAMES = re.compile(r"[./$]+|::")
+
+
+def _class_and_method(function: str) -> tuple[str, ...]:
+    """The last two names of a function that has more, as far as they are names."""
+    return tuple(
+        name for name in _BETWEEN_NAMES.split(function)[-2:] if name.isidentifier() and len(name) <= _LONGEST_NAME
+    )
+
+
+def _tells(word: str) -> bool:
+    return word.casefold() not in _NO_KEYWORDS and len(word) <= _LONGEST_NAME
+
+
+def _distinct(words: Iterable[str]) -> Iterator[str]:
+    seen = {""}
+    for word in words:
+        if word.casefold() not in seen:
+            seen.add(word.casefold())
+            yield word

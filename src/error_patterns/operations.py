@@ -14,7 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import col
 
-from error_patterns import adoption, changes, failures, json_sql, keyword_index, matching
+from error_patterns import adoption, changes, json_sql, keyword_index, matching
 from error_patterns.cancellation import stop_if_cancelled
 from error_patterns.errors import PatternAlreadyExistsError, PatternNotFoundError
 from error_patterns.fields import MAX_CHECKS, MAX_KEYWORDS, known_id
@@ -164,14 +164,17 @@ def record_failure(
     preventive_checks: Sequence[str] = (),
 ) -> ErrorPattern:
     """Count a failure under its fingerprint, or make it a new pattern."""
+    from error_patterns import failures  # noqa: PLC0415 - compiles a hundred rules, for this call alone
+
     text = failures.text_of(failure)
+    reading = failures.read(text)
     new = ErrorPattern.model_validate(
         {
-            "pattern": failures.headline(text),
-            "keywords": failures.keywords_of(text) if keywords is None else keywords,
+            "pattern": reading.headline,
+            "keywords": reading.keywords if keywords is None else keywords,
             "historical_failures": [text],
             "preventive_checks": preventive_checks,
-            "fingerprint": failures.fingerprint(text),
+            "fingerprint": reading.fingerprint,
         }
     )
     stored = _upsert(session, new)

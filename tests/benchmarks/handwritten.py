@@ -60,13 +60,11 @@ class Handwritten:
 
     def _record_failure(self, failure: str) -> ErrorPattern:
         text = failures.text_of(failure)
-        fingerprint = failures.fingerprint(text)
+        headline, fingerprint, keywords = failures.read(text)
         with Session(self._engine) as session:
             pattern = session.exec(select(ErrorPattern).where(ErrorPattern.fingerprint == fingerprint)).first()
             if pattern is None:
-                pattern = ErrorPattern(
-                    pattern=failures.headline(text), keywords=failures.keywords_of(text), fingerprint=fingerprint
-                )
+                pattern = ErrorPattern(pattern=headline, keywords=keywords, fingerprint=fingerprint)
                 session.add(pattern)
             else:
                 pattern.frequency += 1

@@ -77,11 +77,12 @@ class Raw(ABC):
         return self.create_many([pattern])
 
     def record_failure(self, text: str) -> Call:
+        reading = failures.read(text)
         pattern = ErrorPattern(
-            pattern=failures.headline(text),
-            keywords=failures.keywords_of(text),
+            pattern=reading.headline,
+            keywords=reading.keywords,
             historical_failures=[text],
-            fingerprint=failures.fingerprint(text),
+            fingerprint=reading.fingerprint,
         )
         return partial(self._record_failure, self._row(pattern), _postings(pattern))
 

@@ -1,0 +1,166 @@
+"""What differs between two occurrences of one failure becomes a placeholder. Pure, total, and of linear time.
+
+What tells failures apart stays: names, codes such as `E0425`, the number of an errno, an HTTP status or an exit, and
+the name of a file that is missing. Every repetition in these rules is bounded, or ends where what comes next cannot be
+a part of it, so that no text has them try twice.
+"""
+
+import re
+
+# ECMA-48: control sequences (colours, cursor), operating system commands (titles, links), and other escapes.
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)|[ -/]{0,8}[0-Z^-~])")
+
+_MONTH = (
+    "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
+    "nov(?:ember)?|dec(?:ember)?)"
+)
+_WEEKDAY = "(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? )?"
+_ZONE = r"(?: ?(?:z|utc|gmt|[ecmp][sd]t|cet|cest|bst|ist|jst|[+-]\d\d:?\d\d)\b)?"
+_CLOCK = rf"\d{{1,2}}:\d\d(?:(?::\d\d(?:[.,]\d{{1,9}})?)(?: ?[ap]m\b)?{_ZONE}|(?: ?[ap]m\b){_ZONE})"
+_ISO_TIME = rf"\d{{4}}[-/.]\d\d[-/.]\d\d(?:[t_ -]{{1,3}}(?:{_CLOCK}|\d\d:\d\d{_ZONE}))?"
+_SYSLOG_TIME = rf"{_WEEKDAY}{_MONTH} {{1,2}}\d{{1,2}},? (?:\d{{4}},? )?(?:{_CLOCK})(?: \d{{4}})?"
+_TIMES = (
+    rf"(?<![\w.]){_ISO_TIME}(?![\w])",
+    rf"\b{_SYSLOG_TIME}(?!\w)",
+    rf"\b{_WEEKDAY}\d{{1,2}}[ /-]{_MONTH}[ /-]\d{{4}}(?:[ :t](?:{_CLOCK}))?(?!\w)",
+    rf"\b{_MONTH} \d{{1,2}}, \d{{4}}\b",
+    rf"(?<![\w/])\d{{1,2}}([/.])\d{{1,2}}\1\d{{4}}(?:,? (?:{_CLOCK}))?(?![\w./])",
+    r"\b\d{8}t\d{6}(?:\.\d{1,9})?z?\b",
+    rf"(?<![\w.:]){_CLOCK}(?![\w:])",
+)
+
+# What stands before a number that says which failure it is. A colon behind "error" begins the message.
+_CODE = (
+    r"\b(?:errno|winerror|sqlstate|http(?:/\d(?:\.\d)?)?|code|status|signal|rc|(?:status|exit|return|error)[ _-]?code"
+    r"|exit[ _-]status|exit(?:ed with|ed)?|error(?!s?[:=]))[\"']?[ =:]{0,3}[\[(\"']?-?\d{1,6}\b(?![.,:]?\d)"
+    r"|(?<![\w.])[1-5]\d\d (?=(?:client |server |internal |proxy |service |gateway |payload |request )?(?:error"
+    r"|not found|forbidden|unauthorized|conflict|gone|bad|unavailable|timeout|time-out|too|unprocessable))"
+)
+_AMOUNT = (
+    r"(?<![\w.])(?:\d{1,9}(?:\.\d{1,9})?(?:[nuµm]?s|[dhm])){2,5}\b"
+    r"|(?<![\w.])[+-]?\d+(?:[.,]\d+)*(?:(?: ?(?:[nuµm]?s|secs?|seconds?|mins?|minutes?|hrs?|hours?|days?|weeks?"
+    r"|(?:milli|micro|nano)seconds?|[kmgtp]i?b(?:/s|ps)?|(?:kilo|mega|giga)?bytes?)|[mhdwkb])\b|%)"
+)
+_NUMBER = (
+    r"(?<![\w.])[+-]?(?:v(?=\d+\.))?\d+(?:[.,_]\d+)*(?:e[+-]?\d+|[-.]?(?:a|b|rc|dev|post|alpha|beta|snapshot)\.?\d*)?"
+    r"(?!\w)|(?<=[a-z0-9]_)-?\d{3,}(?![a-z0-9])|(?<=[a-z]\.)\d{2,}(?!\w)"
+)
+_HOST = "[a-z0-9-]{1,63}"
+_SOURCES = "py|pyx|js|mjs|ts|tsx|jsx|java|kt|scala|groovy|go|rs|c|cc|cpp|cxx|h|hpp|cs|rb|php|pl|sh|swift|m|lua|ex|sql"
+
+Rules = tuple[tuple[re.Pattern[str], str], ...]
+
+
+def _rules(*kinds: tuple[str, ...]) -> Rules:
+    """Of each kind its placeholder, one word that is no keyword, and what it stands for."""
+    return tuple(
+        (re.compile(expression, re.IGNORECASE), placeholder)
+        for placeholder, *expressions in kinds
+        for expression in expressions
+    )
+
+
+# In this order: what contains other kinds comes before them.
+_NAMES = _rules(
+    ("<url>", r"\b[a-z][a-z0-9+.-]{1,30}://[^\s\"'<>`]*[^\s\"'<>`.,:;!?)\]}]"),
+    ("<email>", rf"(?<![\w.+-])[\w.+-]{{1,64}}@{_HOST}(?:\.{_HOST}){{1,8}}(?![\w-])"),
+)
+_WITH_DIGITS = _rules(
+    ("<time>", *_TIMES),
+    ("<uuid>", r"(?<![a-z0-9])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![a-z0-9])"),
+    (
+        "<id>",
+        r"(?<![a-z0-9])(?=[a-z]{0,25}\d)[0-7][0-9a-hjkmnp-tv-z]{25}(?![a-z0-9])",
+        r"(?<=[a-z0-9]-)[0-9a-f]{8,10}-[a-z0-9]{5}(?![\w-])",  # of Kubernetes, behind the name of a deployment
+    ),
+    ("<hash>", r"\b(?:md5|sha1|sha224|sha256|sha384|sha512)[:-][\w+/=-]{16,}"),
+    (
+        "<address>",
+        r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?(?::\d{1,5})?(?!\w|\.\w)",
+        r"(?<![\w:-])[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}(?![\w:-])",
+        r"(?<![\w:.])\[?(?=[a-f:]{0,39}\d)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w{1,15})?"
+        r"(?:\]:\d{1,5}|\]|/\d{1,3})?(?![\w:])",
+        rf"(?<![\w.-])(?:localhost|(?:{_HOST}\.){{1,8}}(?!(?:{_SOURCES}):){_HOST}):\d{{2,5}}(?![\w:])",
+    ),
+    (
+        "<hex>",
+        r"\b0x[0-9a-f]+\b",
+        r"(?<![a-z0-9])(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,}(?![a-z0-9])",
+    ),
+    ("<temporary>", r"(?<![a-z0-9])tmp(?:\.[a-z0-9]{6,12}|(?=[a-z_]{0,8}\d)[a-z0-9_]{8})(?![a-z0-9])"),
+)
+_PATHS = tuple(
+    re.compile(expression, re.IGNORECASE)
+    for expression in (
+        # Between quotes a path may have spaces. Without a drive, a server or dots, a backslash begins an escape.
+        r"(?<=[\"'`\u2018])(?:(?:[a-z]:|~|\.{1,2})[\\/]|/|\\{2,4}(?=\w))[^\"'`\u2019\n]*(?=[\"'`\u2019])",
+        r"(?<!\w)[a-z]:(?:\\{1,2}|/)(?:[^\\/:*?\"'<>|\n]{1,80}[\\/]{1,2})*[\w.@+$~-]*",
+        r"(?<![\w.<>\\])(?:(?:~\w{0,32}|\.{1,2})[\\/]|/|\\\\(?=\w))(?:\\ |[\w.@+=,#~$%/\\-])+(?<![.,])",
+    )
+)
+_NUMBERS = re.compile(f"(?P<code>{_CODE})|(?P<amount>{_AMOUNT})|{_NUMBER}", re.IGNORECASE)
+
+_DIGIT = re.compile(r"\d")
+_MISSES_A_FILE = re.compile(
+    r"no such file|not found|cannot find|can't find|does(?: not|n't) exist|not exist|\bmissing\b|ENOENT", re.IGNORECASE
+)
+_FILE_NAME = re.compile(r"[\\/]([^\\/]{1,80}\.[a-z][a-z0-9]{0,7})$", re.IGNORECASE)
+
+
+def without_escapes(text: str) -> str:
+    """The text without what colours it on a terminal."""
+    return _ESCAPES.sub("", text)
+
+
+LONGEST_LINE = 10_000
+"""How many characters of a line count: behind them is data that was printed with the failure."""
+
+
+def normalised(line: str) -> str:
+    """The line with placeholders for what differs between two occurrences of one failure."""
+    line = line[:LONGEST_LINE]
+    for expression, placeholder in _NAMES + (_WITH_DIGITS if _DIGIT.search(line) else ()):
+        line = expression.sub(placeholder, line)
+    names_a_file = _MISSES_A_FILE.search(line) is not None
+    for expression in _PATHS:
+        line = expression.sub(_file_name if names_a_file else "<path>", line)
+    return " ".join(_NUMBERS.sub(_placeholder_of_number, line).split())
+
+
+def _file_name(path: re.Match[str]) -> str:
+    name = _FILE_NAME.search(path[0])
+    return f"<path> {name[1]}" if name else "<path>"
+
+
+def _placeholder_of_number(number: re.Match[str]) -> str:
+    return number["code"] or ("<amount>" if number["amount"] else "<number>")
+
+
+_LEVEL = "(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG|PANIC)"
+_LOG_TIME = rf"(?i:{_ISO_TIME}|{_CLOCK}|\d{{1,2}}/{_MONTH}/\d{{4}}:{_CLOCK}|\d\d-\d\d {_CLOCK}|\d{{6}} \d{{6}})"
+_LOG_PREFIX = re.compile(
+    r"[ \t]*(?:[\w.-]{1,64}[_-]\d{1,4} +\| )?"  # of Docker Compose
+    rf"(?:[IWEF]\d{{4}} {_CLOCK} +\d{{1,10}} [\w.-]{{1,80}}:\d{{1,6}}\] "  # of glog and klog
+    # Of syslog: the host goes, and the number of the process; its name stays.
+    rf"|(?:<\d{{1,3}}>)?(?i:{_SYSLOG_TIME}) (?:[\w.:-]{{1,253}} (?=[\w./-]{{1,80}}(?:\[\d{{1,10}}\])?: ))?"
+    rf"|(?:[\[(]?{_LOG_TIME}[\])]?|\[(?i:{_SYSLOG_TIME})\]|\[?{_LEVEL}\b(?! {{0,8}}\d))"
+    rf"(?:[\s|:,-]{{0,8}}(?:\[[^\]\n]{{0,80}}\]|\(\d{{1,10}}\)|{_LEVEL}\b|std(?:out|err) [FP]\b"
+    rf"|\d{{1,10}}(?=[\s:]{{1,4}}(?:\d{{1,10}}[\s:]{{1,4}})?(?:{_LEVEL}\b|\[))))"
+    r"{0,6}(?:\]?[\s|:,-]{1,8}|\]))?"
+)
+
+
+def split_log_prefix(line: str) -> tuple[str, str]:
+    """What a log puts in front of the line: time, host, level, process, thread; and the line itself.
+
+    The name of the logger, or of the program, belongs to the line.
+    """
+    prefix = _LOG_PREFIX.match(line)
+    if prefix is None or prefix[0].isspace():
+        return "", line
+    return prefix[0], line[prefix.end() :]
+
+
+def without_log_prefix(line: str) -> str:
+    """The line without what a log puts in front."""
+    return split_log_prefix(line)[1]

@@ -1,0 +1,266 @@
+"""Stack traces of several languages: which exceptions, and through which functions."""
+
+import traceback
+from collections.abc import Callable
+
+import pytest
+
+from error_patterns.stacks import Stack, stacks_of
+
+PYTHON = """\
+Traceback (most recent call last):
+  File "/srv/app/worker.py", line 41, in run
+    self.load(job)
+    ~~~~~~~~~^^^^^
+  File "/usr/lib/python3.12/json/__init__.py", line 346, in loads
+    return _default_decoder.decode(s)
+json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)
+"""
+SYNTAX = """\
+  File "/srv/app/worker.py", line 3
+    print "hello"
+    ^^^^^^^^^^^^^
+SyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?
+"""
+JAVA = """\
+Exception in thread "main" java.lang.IllegalStateException: queue closed
+\tat java.base/java.util.Objects.requireNonNull(Objects.java:259) ~[na:na]
+\tat app//org.example.Broker$1.lambda$send$0(Broker.java:12)
+\tat org.example.Broker.<init>(Broker.java:7) ~[broker-1.2.jar:1.2]
+\tat org.example.Client$$EnhancerBySpringCGLIB$$1a2b.call(<generated>)
+\tat org.junit.Assert.fail(Assert.java:55)
+Caused by: java.io.EOFException: no data
+\tat org.example.Disk.read(Disk.java:3)
+\t... 12 more
+"""
+NODE = """\
+/srv/app/index.js:12
+    throw new TypeError("bad size");
+    ^
+
+TypeError [ERR_BAD]: bad size
+    at Store.load (/srv/app/store.js:12:11)
+    at async Promise.all (index 0)
+    at async main (file:///srv/app/index.js:3:5)
+    at /srv/app/index.js:9:1
+    at node:internal/main/run_main_module:28:49
+
+Node.js v20.1.0
+"""
+DOTNET = """\
+Unhandled exception. System.InvalidOperationException: queue closed
+   at Shop.Broker.<>c__DisplayClass0_0.<Send>b__0() in C:\\src\\Broker.cs:line 12
+   at System.Linq.Enumerable.First[TSource](IEnumerable`1 source)
+   at Shop.Program.Main(String[] args) in C:\\src\\Program.cs:line 7
+"""
+GO = """\
+panic: runtime error: index out of range [5] with length 3 [recovered]
+
+goroutine 1 [running]:
+testing.tRunner.func1.2({0x4d8a80, 0xc0000160c0})
+\t/usr/local/go/src/testing/testing.go:1526 +0x24e
+main.(*Store).Load(0xc000012345, {0x1, 0x2})
+\t/srv/app/main.go:8 +0x1d
+main.main()
+\t/srv/app/main.go:12 +0x1d
+
+goroutine 7 [select]:
+example.com/other.run()
+\t/srv/app/other.go:3 +0x1
+exit status 2
+"""
+RUST = """\
+thread 'main' panicked at src/main.rs:2:5:
+index out of bounds: the len is 3 but the index is 5
+stack backtrace:
+   0: rust_begin_unwind
+             at /rustc/9fc6b431/library/std/src/panicking.rs:645:5
+   1: core::panicking::panic_fmt
+             at /rustc/9fc6b431/library/core/src/panicking.rs:72:14
+   2: store::load::h0123456789abcdef
+             at ./src/main.rs:2:5
+   3: store::main
+             at ./src/main.rs:6:3
+"""
+GO_FUNCTIONS = ("main.(*Store).Load", "main.main")
+TRACES = {
+    "Python": (PYTHON, "json.decoder.JSONDecodeError", "Expecting value: line 1 column 1 (char 0)", ("run",)),
+    "Java": (
+        JAVA,
+        "java.lang.IllegalStateException",
+        "queue closed",
+        ("org.example.Broker.send", "org.example.Broker.<init>", "org.example.Client.call"),
+    ),
+    "Node": (NODE, "TypeError", "bad size", ("Store.load", "main", "<anonymous>")),
+    ".NET": (DOTNET, "System.InvalidOperationException", "queue closed", ("Shop.Broker.<Send>", "Shop.Program.Main")),
+    "Go": (GO, "panic", "runtime error: index out of range [5] with length 3", GO_FUNCTIONS),
+    "Rust": (RUST, "panic", "index out of bounds: the len is 3 but the index is 5", ("store::load", "store::main")),
+}
+
+
+def the_last(text: str) -> Stack:
+    return stacks_of(text)[-1]
+
+
+def formatted(act: Callable[[], object]) -> str:
+    with pytest.raises(BaseException) as caught:  # noqa: PT011 - whatever it is, it is the one asked for
+        act()
+    return "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("trace", TRACES.values(), ids=TRACES)
+class TestEachLanguage:
+    def test_the_exception_is_read(self, trace: tuple[str, str, str, tuple[str, ...]]) -> None:
+        text, kind, message, _ = trace
+        assert (the_last(text).kind, the_last(text).message) == (kind, message)
+
+    def test_the_functions_are_read_without_those_of_the_platform(
+        self, trace: tuple[str, str, str, tuple[str, ...]]
+    ) -> None:
+        text, _, _, functions = trace
+        assert the_last(text).functions == functions
+
+    def test_lines_of_a_log_around_it_do_not_count(self, trace: tuple[str, str, str, tuple[str, ...]]) -> None:
+        text, *_ = trace
+        assert stacks_of(f"starting\n\n{text}\nworker: exiting with 1\n") == stacks_of(text)
+
+
+class TestPython:
+    @pytest.mark.parametrize(
+        "prefix",
+        [
+            "2013-10-18 17:39:43.967 2625 TRACE keystone.auth ",
+            "2026-11-22T02:10:34.1234567Z ",
+            "Nov 22 02:10:34 host app[123]: ",
+            "web-1  | ",
+            "      ",
+            "│ ",
+        ],
+    )
+    def test_it_is_read_behind_the_prefix_of_a_log(self, prefix: str) -> None:
+        logged = "".join(f"{prefix}{line}" for line in PYTHON.splitlines(keepends=True))
+        assert stacks_of(logged) == stacks_of(PYTHON)
+
+    def test_it_is_read_where_the_times_of_its_lines_differ(self) -> None:
+        logged = "".join(f"10:00:{n:02} {line}" for n, line in enumerate(PYTHON.splitlines(keepends=True)))
+        assert stacks_of(logged) == stacks_of(PYTHON)
+
+    def test_exceptions_of_a_chain_come_in_the_order_of_the_text(self) -> None:
+        def chained() -> None:
+            try:
+                {"size": 1}["region"]
+            except KeyError as error:
+                raise ConnectionError("no region") from error
+
+        assert [stack.kind for stack in stacks_of(formatted(chained))] == ["KeyError", "ConnectionError"]
+
+    def test_members_of_a_group_are_read(self) -> None:
+        def grouped() -> None:
+            inner = ExceptionGroup("inner", [KeyError("x"), OSError("y")])
+            raise ExceptionGroup("outer", [ValueError("bad size"), inner])
+
+        kinds = [stack.kind for stack in stacks_of(formatted(grouped))]
+        assert kinds == ["ExceptionGroup", "ValueError", "ExceptionGroup", "KeyError", "OSError"]
+
+    def test_functions_of_the_library_count_where_there_are_no_others(self) -> None:
+        (stack,) = stacks_of(PYTHON.replace("/srv/app/", "/usr/lib/python3.12/"))
+        assert stack.functions == ("run", "loads")
+
+    @pytest.mark.parametrize(
+        "folder",
+        [
+            "/usr/lib/python3.12/site-packages/",
+            "/srv/app/.venv/lib/python3.11/site-packages/app/",
+            "/usr/lib/python3/dist-packages/",
+            "C:\\Python312\\Lib\\site-packages\\app\\",
+        ],
+    )
+    def test_installed_packages_are_not_the_platform(self, folder: str) -> None:
+        assert the_last(PYTHON.replace("/usr/lib/python3.12/json/", folder)).functions == ("run", "loads")
+
+    @pytest.mark.parametrize(
+        "file",
+        [
+            "C:\\Python312\\Lib\\json\\__init__.py",
+            "/opt/homebrew/Cellar/python@3.12/3.12.1/Frameworks/Python.framework/Versions/3.12/lib/python3.12/x.py",
+            "<frozen importlib._bootstrap>",
+            "/usr/lib/pypy3.10/json/__init__.py",
+        ],
+    )
+    def test_the_library_is_known_wherever_it_is(self, file: str) -> None:
+        text = PYTHON.replace("/usr/lib/python3.12/json/__init__.py", file)
+        assert the_last(text).functions == ("run",)
+
+    def test_a_recursion_counts_once(self) -> None:
+        def even(n: int) -> int:
+            return odd(n - 1)
+
+        def odd(n: int) -> int:
+            return even(n - 1)
+
+        functions = the_last(formatted(lambda: even(10))).functions
+        assert functions[-2:] in {("even", "odd"), ("odd", "even")}
+
+    def test_comprehensions_have_no_frames(self) -> None:
+        text = PYTHON.replace("in loads", "in <listcomp>").replace("/usr/lib/python3.12", "/srv")
+        assert the_last(text).functions == ("run",)
+
+    def test_an_exception_without_a_message_is_one(self) -> None:
+        text = PYTHON.rpartition("json.decoder")[0] + "AssertionError:\n"
+        assert the_last(text).kind == "AssertionError"
+
+    def test_of_a_syntax_error_the_source_line_counts(self) -> None:
+        assert the_last(SYNTAX).details == ('print "hello"',)
+
+    def test_of_a_validation_error_the_fields_and_rules_count(self) -> None:
+        raised = """\
+pydantic_core._pydantic_core.ValidationError: 2 validation errors for Settings
+api_key
+  Field required [type=missing, input_value={'a': 1}, input_type=dict]
+    For further information visit https://errors.pydantic.dev/2.13/v/missing
+retries.0
+  Input should be a valid integer [type=int_type, input_value='x', input_type=str]
+"""
+        text = PYTHON.rpartition("json.decoder")[0] + raised
+        assert the_last(text).details == ("api_key", "missing", "retries.0", "int_type")
+
+    def test_a_traceback_that_is_cut_off_is_none(self) -> None:
+        assert stacks_of(PYTHON.rpartition("json.decoder")[0]) == []
+
+
+class TestJava:
+    def test_the_cause_comes_before_what_the_program_ended_with(self) -> None:
+        assert [stack.kind for stack in stacks_of(JAVA)] == ["java.io.EOFException", "java.lang.IllegalStateException"]
+
+    def test_a_message_of_several_lines_counts(self) -> None:
+        text = JAVA.replace("queue closed", "queue closed\n\n  by peer")
+        assert the_last(text).details == ("  by peer",)
+
+    def test_what_a_log_puts_in_front_does_not_count(self) -> None:
+        logged = JAVA.replace('Exception in thread "main" ', "2026-01-31 10:00:00,123 ERROR [main] ")
+        assert the_last(logged).functions == the_last(JAVA).functions
+
+    @pytest.mark.parametrize(
+        ("frame", "function"),
+        [
+            ("a.B$$Lambda$14/0x0000800.apply(Unknown Source)", "a.B.apply"),
+            ("com.sun.proxy.$Proxy12.close(Unknown Source)", "com.sun.proxy.$Proxy.close"),
+            ("a.B$.$anonfun$send$1(B.scala:3)", "a.B$.send"),
+            ("a.B$C$2.run(B.java:3)", "a.B$C.run"),
+            ("a.BTest.loads it twice(BTest.kt:3)", "a.BTest.loads it twice"),
+        ],
+    )
+    def test_what_compilers_number_does_not_count(self, frame: str, function: str) -> None:
+        assert the_last(f"java.lang.Error: x\n\tat {frame}\n").functions == (function,)
+
+
+class TestOthers:
+    def test_only_the_goroutine_that_panicked_counts(self) -> None:
+        assert the_last(GO).functions == GO_FUNCTIONS
+
+    def test_the_older_form_of_a_panic_in_rust_is_read(self) -> None:
+        text = "thread 'main' panicked at 'no data', src/main.rs:2:5\nnote: run with `RUST_BACKTRACE=1`\n"
+        assert the_last(text).message == "no data"
+
+    def test_text_has_no_stack(self) -> None:
+        assert stacks_of("error: it failed\n  at the end\npanic: not this time\n") == []

@@ -1,0 +1,124 @@
+"""What tools print, reduced to the lines that tell what went wrong."""
+
+import pytest
+
+from error_patterns.tool_output import telling_lines
+
+PYTEST = """\
+============================= test session starts ==============================
+collected 12 items
+
+tests/test_size.py ..F.                                                   [100%]
+
+=================================== FAILURES ===================================
+_________________________ TestSize.test_it_has_a_size __________________________
+
+    def test_it_has_a_size():
+>       assert size("a") == 3
+E       AssertionError: assert 2 == 3
+E        +  where 2 = size('a')
+
+tests/test_size.py:4: AssertionError
+----------------------------- Captured stdout call -----------------------------
+loading
+=========================== short test summary info ============================
+FAILED tests/test_size.py::TestSize::test_it_has_a_size - AssertionError: assert 2 == 3
+========================= 1 failed, 11 passed in 1.02s =========================
+"""
+PIP = """\
+Collecting reqeusts
+  Using cached reqeusts-1.0.tar.gz (12 kB)
+ERROR: Could not find a version that satisfies the requirement reqeusts==2.31 (from versions: 0.1, 0.2)
+ERROR: No matching distribution found for reqeusts==2.31
+
+[notice] A new release of pip is available: 24.0 -> 25.3
+"""
+GCC = """\
+/home/ada/shop/src/main.c: In function 'main':
+/home/ada/shop/src/main.c:12:5: error: 'sise' undeclared (first use in this function)
+   12 |     sise = 3;
+      |     ^~~~
+/home/ada/shop/src/main.c:12:5: note: each undeclared identifier is reported only once
+make: *** [Makefile:7: main.o] Error 1
+"""
+RUSTC = """\
+error[E0425]: cannot find value `sise` in this scope
+  --> src/main.rs:2:5
+   |
+2  |     sise
+   |     ^^^^ not found in this scope
+
+error: could not compile `shop` (bin "shop") due to 1 previous error
+"""
+JAVAC = """\
+/builds/7/src/Shop.java:12: error: cannot find symbol
+        Broker b = null;
+        ^
+  symbol:   class Broker
+  location: class Shop
+1 error
+"""
+LINKER = "/usr/bin/ld: main.o: in function `main':\nmain.c:(.text+0x5): undefined reference to `size'\n"
+LOG = """\
+2026-01-31 10:00:00,123 INFO worker: starting 12 jobs
+2026-01-31 10:00:01,123 ERROR worker: job 7 failed
+  no size
+2026-01-31 10:00:02,123 INFO worker: stopping
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (PYTEST, ["in TestSize.test_it_has_a_size", "AssertionError: assert <number> == <number>"]),
+        (
+            "FAILED tests/test_size.py::TestSize::test_it - assert 2 == 3\n1 failed in 0.1s\n",
+            ["in test_it", "assert <number> == <number>"],
+        ),
+        (
+            PIP,
+            [
+                "Could not find a version that satisfies the requirement reqeusts==<number>",
+                "No matching distribution found for reqeusts==<number>",
+            ],
+        ),
+        (GCC, ["main.c: error: 'sise' undeclared (first use in this function)"]),
+        ("src\\a.ts(12,5): error TS2304: Cannot find name 'x'.", ["a.ts: error TS2304: Cannot find name 'x'."]),
+        ("src/a.py:12: error: Missing return  [return]\nFound 1 error", ["a.py: error: Missing return [return]"]),
+        ("[ERROR] /b/7/Shop.java:[12,5] cannot find symbol", ["Shop.java: cannot find symbol"]),
+        (RUSTC, ["main.rs: error[E0425]: cannot find value `sise` in this scope"]),
+        (JAVAC, ["Shop.java: error: cannot find symbol", "symbol: class Broker", "location: class Shop"]),
+        (LINKER, ["undefined reference to `size'"]),
+        (LOG, ["worker: job <number> failed", "no size"]),
+    ],
+    ids=["pytest", "its summary", "pip", "gcc", "tsc", "mypy", "Maven", "rustc", "javac", "linker", "log"],
+)
+def test_the_lines_that_tell_what_went_wrong_are_kept(text: str, lines: list[str]) -> None:
+    assert telling_lines(text.splitlines()) == lines
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "bash: jq: command not found",
+        "-bash: jq: command not found",
+        "bash: line 12: jq: command not found",
+        "/bin/bash: line 1: jq: command not found",
+        "zsh: jq: command not found",
+        "sh: 1: jq: command not found",
+    ],
+)
+def test_which_shell_says_it_does_not_count(line: str) -> None:
+    assert telling_lines([line]) == ["sh: jq: command not found"]
+
+
+def test_of_anything_else_all_lines_are_kept() -> None:
+    assert telling_lines(["fatal: no such branch", "", "hint: main"]) == ["fatal: no such branch", "hint: main"]
+
+
+def test_what_a_log_puts_in_front_is_left_out() -> None:
+    assert telling_lines(["2026-01-31 10:00:00 worker: it failed"]) == ["worker: it failed"]
+
+
+def test_a_later_entry_of_a_log_is_no_part_of_an_error() -> None:
+    assert "stopping" not in " ".join(telling_lines(LOG.splitlines()))
