@@ -1,0 +1,218 @@
+r"""What is a secret in a failure text, and what only looks like one. Pure, total, and in linear time.
+
+A rule knows a secret by its shape (a token of a known service, a private key) or by its place (the password of a URL,
+the value of `api_key=`). By place, a quoted value is a secret to its closing quote, an unquoted one to white space or
+to the delimiter before the next name. No secret is what only says how a secret is called, where it is, or what ails it:
+
+- placeholders, variables, masks and paths: `${DB_PASSWORD}`, `%(password)s`, `<password>`, `***`, `/run/secrets/db`;
+- words of prose and types: `password: must have …`, `token: str`, `secret=None`. After a colon, or after an option and
+  a blank, any value of letters alone is one, unless it ends its line and no word stands before its name;
+- code, which is an unquoted call or subscript (`token = get_token(`, `key=os.environ[`), an attribute of a usual object
+  or with the name of a secret (`self.x`, `db.password`), and a name like those of secrets, without digits, that is an
+  argument or stands behind a spaced `=` (`connect(password=db_password)`, `token = new_token`).
+"""
+
+import re
+from typing import Final
+
+# What a value holds that was left alone is read again for names. This bound keeps that linear.
+_LONGEST_HARMLESS = 200
+
+# Each unbounded run of an expression starts where none can start inside it, or stops where the next one starts.
+# A name is sensitive by its end: `password_file` and `max_tokens` are not.
+_SENSITIVE = (
+    r"(?:pass(?:word|wd|phrase|code)|pwd|secret|token|credentials?|client-key-data|dbpass|[_-]pass|[_-]key|api[.-]key|"
+    r"(?:access|account|api|auth|encryption|license|master|private|secret|shared|signing|subscription)key|"
+    r"(?<![\w.-])pass(?=[\"\'\\ ]{0,4}(?:=|:[ \t]?\\{0,4}[\"\'])))"
+    r"(?:[_-]?(?:\d{1,3}|v\d|prod|production|staging|dev|test|live|old|new|value|hash|base|b64|base64|confirm|"
+    r"confirmation|plain|primary|secondary|current))?"
+)
+# Keys of data and tokens of text. `PWD` is the working directory of a shell besides.
+_HARMLESS_NAME = (
+    r"(?-i:(?:OLD)?PWD=[/~])|[\w.-]*?(?<![^\W_])(?:(?:any|attribute|bad|blob|bucket|cache|candidate|child|column|"
+    r"composite|config|conflict|context|correlation|data|dataset|dedup|dict|distribution|duplicate|end|entity|env|"
+    r"event|feature|field|file|first|flag|foreign|group|hash|host|hot|i18n|idempotency|index|input|invalid|issue|item|"
+    r"job|join|label|last|lookup|map|merge|message|metric|missing|natural|next|node|object|option|order|output|param|"
+    r"parent|partition|prev|primary|project|property|public|query|range|record|redis|registry|resource|result|"
+    r"routing|row|s3|search|settings?|shard|sort|start|state|step|surrogate|tag|task|translation|unique|unknown|user|"
+    r"wrong)[_-]key|(?:bos|cancel(?:lation)?|cls|continuation|current|end|eos|first|image|last|mask|next|pad|page|"
+    r"prev|sep|special|start|stop|sync|unexpected|unk)[_-]?token|(?:first|full|last|multi|second|single)[_-]pass)"
+    r"(?![\w.-])"
+)
+_NAME = rf"(?<![\w.-])(?<!\[redacted\])(?=[\w.-]*{_SENSITIVE}(?![\w.-]))(?!{_HARMLESS_NAME})(?P<name>[\w.-]++)"
+# Unquoted passwords have quotes and commas inside: those end one only where a delimiter or a name follows them.
+_VALUE = (
+    r"(?:[bfru]{0,2}(?P<open>\\{0,8}(?:\"\"\"|'''|[\"'])))?+"
+    r"(?P<secret>(?(open)(?:(?!(?P=open))(?:\\.|[^\\\n]))++"
+    r"|(?![a-z_$][\w.]*+[(\[])[^\s\"'`,;&=:()\[\]{}<>|\\]"
+    r"(?:(?!\\{0,8}[\"'`]{1,3}(?:[\s,;:.)\[\]}>&\\]|$)|[,;&](?:\s|$|[\w .-]{1,40}[=:]|[\w .-]{0,40}\[redacted))\S)*"
+    r"(?<![)\]}>:.,;])))"
+)
+
+
+def _token(start: str, rest: str) -> str:
+    # An expression that begins with a literal is searched for tens of times faster than one that looks behind first.
+    return rf"(?P<secret>{start}(?<![\w-]{start}){rest})"
+
+
+_ARGUMENT = r"[\"']?(?P<secret>(?<=')[^'\n]+|(?<=\")[^\"\n]+|(?<![\"'])[^\s\"',]+)"
+_AUTHORIZATION = r"(?i)authorization\\{0,8}[\"']?[ \t]*+[:=,][ \t]*+b?\\{0,8}[\"']?"
+
+# The group `secret` is what is hidden. What an expression has besides is the place where it is one.
+_EXPRESSIONS = {
+    # A key without an end is cut off, and hidden to the end of the text, unless prose mentions its first line only.
+    "private-key": (
+        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?P<secret>"
+        r"(?:[^-]|-(?!----BEGIN ))*?(?=-----END [A-Z0-9 ]{0,40}PRIVATE KEY)|(?=[ \t]*+(?:\s|\\|[\w+/]{16}))(?s:.+))",
+    ),
+    "url-password": (
+        # To the last `@` before the path. Only where there is none, a slash may be part of the password.
+        r"://(?!\[)[^\s:/\"'<>`]{0,200}:(?P<secret>[^\s/?#\"'<>`]+)@",
+        r"://(?!\[)[^\s:/\"'<>`]{0,200}:(?!\d{1,5}[/?#])"
+        r"(?P<secret>[^\s\"'<>`@/?#]{0,100}[/?#][^\s\"'<>`]{0,200})@(?=[\w.-]{1,200}(?:[:/?\s]|$))",
+        r"://(?P<secret>(?=[\w-]{0,40}\d)[\w-]{20,}+)@",
+        r"\bthin:[\w.-]{1,60}/(?P<secret>[^\s/@\"']{1,200})@",
+        r"(?<![\w.-])[\w.-]{1,60}+:(?P<secret>[^\s\"'/]{1,200})@(?:tcp|unix)\(",
+    ),
+    "authorization": (
+        _AUTHORIZATION + r"(?:bearer|basic|token|apikey|api-key|negotiate|ntlm|splunk|ssws|key)(?:\\?[ \t]++|%20)"
+        r"(?!(?:authentication|credentials?|header|is|missing|not|realm|scheme|token|was)\b)(?P<secret>[^\s\"'`\\,;)\]}]+)",
+        _AUTHORIZATION
+        + r"(?P<secret>(?:digest|hawk|oauth|aws4-[\w-]{1,40})[ \t][^\n\\']+|(?=[^\s\"'\\]{0,40}\d)[^\s\"'\\$%{<]{8,})",
+        r"(?i)\bbearer[ \t]+(?P<secret>(?=[\w.~+/=-]{0,40}\d)[\w.~+/=-]{12,})",
+        r"(?i)\(b?[\"'][\w-]{0,40}(?:key|password|secret|token)[\"'],[ \t]*b?[\"']"
+        r"(?P<secret>(?=[a-z_]{0,99}[^a-z_\"'])[^\"'\n]+)[\"']\)",
+    ),
+    "cookie": (
+        r"(?i)(?:cookie\\{0,8}[\"']?[ \t]*+[:=,][ \t]*+b?\\{0,8}[\"']?|--cookie[ =][\"']?)"
+        r"(?P<secret>[\w!#$%.-]{1,100}=(?:(?<==)\"[^\"\n]*\"|[^\"'\n\\])+)",
+        r"(?i)cookies[\"']?[ \t]*+[:=][ \t]*+\{(?P<secret>[^{}\n]+)\}",
+        r"<Cookie [\w.-]{1,100}=(?P<secret>\S+) for",
+    ),
+    "assignment": (
+        # Most words are no names. To ask first what follows them saves most of the time.
+        rf"(?i)(?<![\w.-])(?=[\w.-]++[\\\"'\]? \t]{{0,40}}[:=]){_NAME}\\{{0,8}}[\"']?\]?[ \t]*+"
+        rf"(?P<sign>:=|=>|==?|\??:(?!:))[ \t]*+(?:[|>][+-]?\n[ \t]*+)?{_VALUE}",
+        rf"(?i)\b(?:name|key)[\"']?[ \t]*+[:=][ \t]*+[\"']?{_NAME}[\"']?,?\s{{0,60}}[\"']?value[\"']?"
+        rf"[ \t]*+(?P<sign>[:=])[ \t]*+{_VALUE}",
+        rf"(?i)<{_NAME}>(?P<secret>[^<\n]+)</",
+        r"(?i)\bpwd=\{(?P<secret>[^{}\n]+)\}",
+        r"\b(?:PASSWORD|(?i:identified by|with password))[ \t]+'(?P<secret>(?:[^'\\\n]|\\.|'')+)'",
+        r"auth=\([\"'][^\"'\n]{0,100}[\"'],[ \t]*[\"'](?P<secret>[^\"'\n]+)",
+        r"\blogin[ \t]+\S{1,100}[ \t]+password[ \t]+(?P<secret>\S+)",
+    ),
+    "option": (
+        rf"(?i)(?=--){_NAME}(?P<sign>[ \t]+|[\"'],[ \t]*(?=[\"'])){_VALUE}",
+        r"\b(?:mysql|mariadb)(?:[^\n\\]|\\\n?){0,120}?[ \t\"']-p" + _ARGUMENT,
+        r"\b(?:sshpass|(?:docker|helm registry|podman) login)(?:[^\n\\]|\\\n?){0,120}?[ \t]-p[ \t]*" + _ARGUMENT,
+        r"\bredis-cli(?:[^\n\\]|\\\n?){0,120}? -a[ \t]+(?P<secret>[^\s]+)",
+        r"\bcurl(?:[^\n\\]|\\\n?){0,120}?[ \t\"'](?:-u|--(?:proxy-)?user)(?:[ \t=]|[\"'],[ \t])*[\"']?[^\s:\"']{1,100}:"
+        r"(?P<secret>[^\s\"']+)",
+    ),
+    # The first run of letters may begin with another name: `jwt-eyJ…`.
+    "jwt": (r"(?<![\w-])(?>[\w-]*?\b(?=eyJ))(?P<secret>[\w-]{11,}+\.[\w-]{8,}+(?:\.[\w-]*+){0,3})",),
+    "aws": (
+        *(_token(start, r"[A-Z0-9]{16}\b") for start in ("AKIA", "ASIA", "ABIA", "ACCA")),
+        *(_token(start, r"[\w+/=%-]{16,}") for start in ("IQoJb3JpZ2lu", "FwoGZXIvYXdz")),
+        r"(?i)x-(?:amz|goog)-(?:signature|credential|security-token)=(?P<secret>[^\s&\"']+)",
+    ),
+    "google": tuple(_token(start, r"[\w-]{20,}") for start in ("AIza", r"ya29\.", "GOCSPX-", "1//0")),
+    "azure": (
+        r"(?i)(?:Account|SharedAccess)Key=(?P<secret>[^\s;\"']+)",
+        r"[?&]sig=(?P<secret>[^\s&\"']+)",
+        r"(?P<secret>Q~(?<=(?<![\w.~-])\w{3}\dQ~)[\w.~-]{30,})",
+    ),
+    "github": (_token("gh", r"[pousr]_\w{16,}"), _token("github_pat_", r"\w{16,}")),
+    "gitlab": (
+        _token("gl", r"(?:agent|cbt|dt|ffct|ft|imt|oas|pat|ptt|rtr?|soat|wt)-[\w-]{16,}+(?:\.\w{2,}+)*"),
+        _token("GR1348941", r"[\w-]{16,}"),
+    ),
+    "slack": (
+        _token("xox", r"[a-z](?:\.xox[a-z])?-[\w-]{10,}"),
+        _token("xapp-", r"[\w-]{10,}"),
+        r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[\w/-]+)",
+    ),
+    "stripe": (*(_token(f"{kind}k_", r"(?:live|test)_\w{10,}") for kind in "rs"), _token("whsec_", r"[\w+/=]{16,}")),
+    "openai": (_token("sk-", r"(?!ant-)(?=[\w-]{0,40}\d)[\w-]{20,}"),),
+    "anthropic": (_token("sk-ant-", r"[\w-]{16,}"),),
+    "pypi": (_token("pypi-Ag", r"[\w-]{16,}"),),
+    "npm": (_token("npm_", r"[A-Za-z0-9]{20,}"),),
+    "hugging-face": (_token("hf_", r"[A-Za-z0-9]{20,}"),),
+    "sendgrid": (_token(r"SG\.", r"[\w-]{16,}+\.[\w-]{16,}"),),
+    "twilio": (_token("SK", r"[0-9a-f]{32}\b"),),
+    "telegram": (r":(?P<secret>AA(?<=\d{6}:AA)[\w-]{30,})",),
+    "discord": (
+        r"(?<![\w-])(?P<secret>[MNO](?=[\w-]{0,30}\d)[\w-]{22,30}\.[\w-]{6}\.[\w-]{27,})",
+        r"discord(?:app)?\.com/api/webhooks/\d{1,30}/(?P<secret>[\w-]+)",
+    ),
+    "other-services": (
+        r"(?<![\w-])(?P<secret>(?:dapi|dckr_pat_|do[opr]_v1_|dp\.[a-z]{2}\.|glsa_|gsk_|hv[bs]\.|lin_api_|lsv2_[a-z]{2}_|"
+        r"ntn_|NRAK-|PMAK-|pcsk_|pplx-|r8_|rubygems_|sbp_|shp(?:at|ca|pa|ss)_|sntrys_|tvly-|xai-)"
+        r"(?=[\w-]{0,40}\d)[\w-]{20,})",
+    ),
+}
+RULES: Final = {name: tuple(re.compile(each, re.MULTILINE) for each in some) for name, some in _EXPRESSIONS.items()}
+"""The rules by their names, in the order in which they are applied: what contains other secrets comes before them."""
+
+_PLACEHOLDER = re.compile(
+    r"(?:\[redacted\]?|[\W_])*+|\$\{.*|\$\(.*|\$[a-z_]+|%\(?[a-z_]+\)?s?%?|(?:bearer |basic )?\{.*\}|<.*>|"
+    r"(?:\*{3}|\.{3}|…).*|x{3,}|-----BEGIN .*|(?:~|\.{1,2})/.*|[a-z]:\\.*|(?:arn|vault|op|env|file|secretref):.*|"
+    r"/(?:app|builds|etc|home|keys|mnt|opt|private|proc|root|run|secrets?|srv|tmp|users|usr|var|workspace)/.*|"
+    r"[\w./-]+\.(?:cfg|conf|crt|env|ini|jks|json|key|p12|pem|py|toml|txt|ya?ml)",
+    re.IGNORECASE,
+)
+_WORDS = frozenset(
+    "a an and any are array as at await bool boolean bytes can cannot char could denied empty expected expired failed "
+    "false field for from has i if in include incorrect int integer invalid is it lambda may missing must my needs new "
+    "nil no none not null number object of ok omit on optional or provided rejected required revoked same-origin "
+    "secretstr self should str string text that the then this to true undefined unexpected unicode unknown unset valid "
+    "varchar was were when will with would wrong yield your".split()
+)
+_PROSE = re.compile(r"[a-z]+(?:['-][a-z]+)*[.!?:]?", re.IGNORECASE)
+_WORD_AND_BLANK = re.compile(r"[\w\]] ")
+_LAST_OF_LINE = re.compile(r"\\{0,8}[\"']?[)\]}]{0,3},?[ \t]{0,9}(?:$|#|\\)", re.MULTILINE)
+_NAMED_LIKE_SECRETS = (
+    r"(?:(?:[a-z]+_)*(?:password|passwd|passphrase|pwd|pw|pass|secret|token|tok|key|apikey|cred|creds|credentials?|auth|"
+    r"authorization)(?:_[a-z]+)*|(?-i:[A-Za-z]*(?:Password|Pwd|Secret|Token|Key|Credentials?)(?:[A-Z][a-z]+)*))"
+)
+_ATTRIBUTE = re.compile(
+    rf"(?:self|cls|this|args|cfg|conf|config|ctx|env|opts|options|os|params|process|props|req|request|secrets|settings|"
+    rf"state|vars?)\.[\w.]+|[a-z_]+(?:\.[a-z_]+)*\.{_NAMED_LIKE_SECRETS}",
+    re.IGNORECASE,
+)
+_CODE_NAME = re.compile(_NAMED_LIKE_SECRETS, re.IGNORECASE)
+
+
+def is_secret(match: re.Match[str]) -> bool:
+    """Whether what stands where a secret can stand is one; the docstring of the module has the rules."""
+    value, parts = match["secret"], match.groupdict()
+    if len(value) > _LONGEST_HARMLESS:
+        return True
+    if _PLACEHOLDER.fullmatch(value):
+        return False
+    if "name" in parts and value.casefold().split()[0].strip(".,:;!?") in _WORDS:
+        return False
+    return "sign" not in parts or parts["open"] is not None or not (_is_code(match) or _is_prose(match))
+
+
+def _is_code(match: re.Match[str]) -> bool:
+    value, sign, text = match["secret"], match["sign"], match.string
+    before, after = text[max(0, match.start() - 2) : match.start()], text[match.end() : match.end() + 1]
+    if value.isdigit():  # a count or a column; passwords may be short numbers
+        return len(value) <= 5 and not re.search("(?i).pass|pass.", match["name"])
+    if sign == ":" and before.endswith((":", "/")):  # of a resource name or an image
+        return True
+    if not _CODE_NAME.fullmatch(value):
+        return bool(_ATTRIBUTE.fullmatch(value))
+    if ":" in sign:
+        return value[0].isupper() or after == ","
+    return text[match.end("name")].isspace() or (before.endswith(("(", ", ")) and after in {",", ")"})
+
+
+def _is_prose(match: re.Match[str]) -> bool:
+    sign, text = match["sign"], match.string
+    if "=" in sign or not _PROSE.fullmatch(match["secret"]):
+        return False
+    # A hidden secret counts as the word it was before.
+    follows_word = ":" in sign and _WORD_AND_BLANK.match(text, max(0, match.start() - 2)) is not None
+    return follows_word or not _LAST_OF_LINE.match(text, match.end())
