@@ -367,6 +367,16 @@ class TestVisible:
     def test_no_control_character_is_left_but_line_feeds_and_tabs(self, text: str) -> None:
         assert {c for c in visible(text) if unicodedata.category(c) == "Cc"} <= {"\n", "\t"}
 
+    @pytest.mark.parametrize("category", ["Cc", "Cf", "Cs", "Zl", "Zp"])
+    def test_what_nobody_sees_is_replaced(self, category: str) -> None:
+        unseen = (chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) == category)
+        left = {character for character in unseen if character in visible(character)}
+        assert left <= {
+            "\n",
+            "\t",
+            *"\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd",
+        }
+
     def test_a_windows_line_end_is_a_line_feed(self) -> None:
         assert visible("a\r\nb") == "a\nb"
 

@@ -153,6 +153,10 @@ class AsyncErrorPatternRepository:
         """The same with score and reason: see `ErrorPatternRepository.rank_context`."""
         return await self._read(operations.rank_context, context, limit=limit, min_score=min_score)
 
+    async def guidance_for(self, context: str, *, limit: int = 5, max_characters: int = 2000) -> str:
+        """What to check before acting on the context: see `ErrorPatternRepository.guidance_for`."""
+        return await self._read(operations.guidance_for, context, limit=limit, max_characters=max_characters)
+
     async def count(self) -> int:
         """The number of patterns: see `ErrorPatternRepository.count`."""
         return await self._read(operations.count)

@@ -18,6 +18,8 @@ from error_patterns import adoption, changes, json_sql, keyword_index, matching
 from error_patterns.cancellation import stop_if_cancelled
 from error_patterns.errors import PatternAlreadyExistsError, PatternNotFoundError
 from error_patterns.fields import MAX_CHECKS, MAX_KEYWORDS, known_id
+from error_patterns.guidance import render_guidance
+from error_patterns.matching import RELEVANT_SCORE
 from error_patterns.models import ErrorPattern
 from error_patterns.results import KeywordCount, PatternMatch, PatternStatistics
 
@@ -125,6 +127,12 @@ def rank_context(
     if limit is not None:
         _checked_bound("limit", limit)
     return matching.rank(session, context, limit=limit, min_score=min_score)
+
+
+def guidance_for(session: Session, context: str, *, limit: int = 5, max_characters: int = 2000) -> str:
+    """What to check before acting on the context, for a prompt."""
+    matches = rank_context(session, context, limit=limit, min_score=RELEVANT_SCORE)
+    return render_guidance(matches, max_characters=max_characters)
 
 
 def count(session: Session) -> int:

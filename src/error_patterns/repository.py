@@ -218,6 +218,24 @@ class ErrorPatternRepository:
         """
         return self._read(operations.rank_context, context, limit=limit, min_score=min_score)
 
+    def guidance_for(self, context: str, *, limit: int = 5, max_characters: int = 2000) -> str:
+        """What to check before acting on the context, as Markdown for an agent's prompt; empty if nothing is known.
+
+        The patterns that score at least `RELEVANT_SCORE`, as `render_guidance` tells them.
+
+        Args:
+            context: Any text: a plan, a command, a log, a traceback.
+            limit: Of how many patterns at most.
+            max_characters: The length of the result at most.
+
+        Raises:
+            ValueError: `limit` or `max_characters` is negative.
+
+        Example:
+            >>> prompt = [repository.guidance_for(task), task]
+        """
+        return self._read(operations.guidance_for, context, limit=limit, max_characters=max_characters)
+
     def count(self) -> int:
         """The number of patterns."""
         return self._read(operations.count)

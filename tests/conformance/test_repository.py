@@ -15,6 +15,7 @@ from error_patterns import (
     PatternAlreadyExistsError,
     PatternNotFoundError,
     PatternStatistics,
+    render_guidance,
 )
 
 PATTERN_ID = "01HXYZ1234567890ABCDEFGH1J"
@@ -315,6 +316,43 @@ class TestMatching:
     def test_refuses_a_negative_limit(self, repository: ErrorPatternRepository) -> None:
         with pytest.raises(ValueError, match="limit"):
             repository.rank_context("redis", limit=-1)
+
+
+class TestGuidance:
+    @pytest.fixture
+    def repository(self, repository: ErrorPatternRepository) -> ErrorPatternRepository:
+        repository.create(ErrorPattern(pattern="a", keywords=["redis", "timeout"], preventive_checks=["ping redis"]))
+        repository.create(ErrorPattern(pattern="b", keywords=["redis"], preventive_checks=["restart redis"]))
+        return repository
+
+    def test_is_what_the_best_matches_say(self, repository: ErrorPatternRepository) -> None:
+        matches = repository.rank_context("redis timeout")
+        assert repository.guidance_for("redis timeout") == render_guidance(matches) != ""
+
+    def test_is_empty_where_nothing_is_relevant(self, repository: ErrorPatternRepository) -> None:
+        rare = [f"word{letter}" for letter in "abcdefgh"]
+        repository.create(ErrorPattern(pattern="c", keywords=["kafka", *rare], preventive_checks=["ask kafka"]))
+        assert repository.match_context("kafka") != []
+        assert repository.guidance_for("kafka") == ""
+
+    def test_tells_of_no_more_patterns_than_asked(self, repository: ErrorPatternRepository) -> None:
+        best = repository.rank_context("redis timeout", limit=1)
+        assert repository.guidance_for("redis timeout", limit=1) == render_guidance(best)
+
+    def test_tells_of_five_patterns_unless_told_otherwise(self, repository: ErrorPatternRepository) -> None:
+        repository.create_many(ErrorPattern(pattern="kafka", frequency=number) for number in range(6))
+        assert repository.guidance_for("kafka").count("failure: ") == 5
+
+    def test_is_no_longer_than_asked(self, repository: ErrorPatternRepository) -> None:
+        whole = repository.guidance_for("redis timeout")
+        assert 0 < len(repository.guidance_for("redis timeout", max_characters=len(whole) - 1)) < len(whole)
+
+    @pytest.mark.parametrize(("limit", "max_characters", "wrong"), [(-1, 0, "limit"), (0, -1, "max_characters")])
+    def test_refuses_a_negative_bound(
+        self, repository: ErrorPatternRepository, limit: int, max_characters: int, wrong: str
+    ) -> None:
+        with pytest.raises(ValueError, match=f"^{wrong}: "):
+            repository.guidance_for("redis", limit=limit, max_characters=max_characters)
 
 
 class TestStatistics:
