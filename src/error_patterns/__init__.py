@@ -8,6 +8,7 @@
 
 from typing import TYPE_CHECKING
 
+from error_patterns.capture import capture_failures
 from error_patterns.errors import (
     DatabaseRejectedError,
     DatabaseUnavailableError,
@@ -19,6 +20,7 @@ from error_patterns.errors import (
     SchemaTooNewError,
 )
 from error_patterns.guidance import render_guidance
+from error_patterns.log_handler import FailureHandler
 from error_patterns.matching import RELEVANT_SCORE
 from error_patterns.models import ErrorPattern
 from error_patterns.repository import ErrorPatternRepository
@@ -34,6 +36,7 @@ __all__ = [  # without what needs an extra, so that `import *` works without it
     "ErrorPattern",
     "ErrorPatternRepository",
     "ErrorPatternsError",
+    "FailureHandler",
     "KeywordCount",
     "PatternAlreadyExistsError",
     "PatternMatch",
@@ -42,6 +45,7 @@ __all__ = [  # without what needs an extra, so that `import *` works without it
     "RepositoryClosedError",
     "SchemaOutOfDateError",
     "SchemaTooNewError",
+    "capture_failures",
     "render_guidance",
 ]
 

@@ -1,5 +1,6 @@
 """What a caller writes, under `mypy --strict` and pyright: no cast, no ignore. Checked, never run."""
 
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 from typing import assert_type
@@ -13,8 +14,10 @@ from error_patterns import (
     AsyncErrorPatternRepository,
     ErrorPattern,
     ErrorPatternRepository,
+    FailureHandler,
     PatternMatch,
     PatternStatistics,
+    capture_failures,
     render_guidance,
 )
 
@@ -80,3 +83,31 @@ async def by_async_session_factory(url: str) -> None:
         assert_type(together, AsyncErrorPatternRepository)
     async with AsyncSession(engine) as session:
         assert_type(await AsyncErrorPatternRepository.in_session(session).count(), int)
+
+
+def captured(repository: ErrorPatternRepository) -> None:
+    @capture_failures(repository, keywords=["port"], preventive_checks=["Stop the old server first."])
+    def parse(text: str, *, base: int = 10) -> int:
+        return int(text, base)
+
+    assert_type(parse("ff", base=16), int)
+    with capture_failures(repository):
+        parse("10")
+    handler = FailureHandler(repository, capacity=100, patience=None, level=logging.ERROR)
+    assert_type(handler.dropped + handler.failed, int)
+    logging.getLogger().addHandler(handler)
+
+
+async def captured_async(repository: ErrorPatternRepository, async_repository: AsyncErrorPatternRepository) -> None:
+    @capture_failures(repository)
+    async def in_a_thread(text: str, *, base: int = 10) -> int:
+        return int(text, base)
+
+    @capture_failures(async_repository)
+    async def awaited(text: str, *, base: int = 10) -> int:
+        return int(text, base)
+
+    assert_type(await in_a_thread("ff", base=16), int)
+    assert_type(await awaited("ff", base=16), int)
+    async with capture_failures(repository), capture_failures(async_repository):
+        await awaited("10")

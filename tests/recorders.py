@@ -1,0 +1,41 @@
+"""What stands in for a repository where recording must fail, or take as long as a test says."""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from error_patterns import ErrorPattern
+
+
+class Recorder:
+    """Does what it is told to before it records, waits, and raises."""
+
+    def __init__(
+        self,
+        error: BaseException | None = None,
+        *,
+        until: threading.Event | None = None,
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.error = error
+        self.before = before
+        self.until = until
+        self.entered = threading.Event()
+        self.texts: list[str] = []
+        self.threads: list[int] = []
+
+    def record_failure(
+        self,
+        failure: str | BaseException,
+        *,
+        keywords: Sequence[str] | None = None,
+        preventive_checks: Sequence[str] = (),
+    ) -> ErrorPattern:
+        self.threads.append(threading.get_ident())
+        self.entered.set()
+        self.before()
+        if self.until is not None:
+            self.until.wait(30)
+        if self.error is not None:
+            raise self.error
+        self.texts.append(str(failure))
+        return ErrorPattern(pattern=str(failure))

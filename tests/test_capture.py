@@ -1,0 +1,527 @@
+"""Exceptions recorded where they pass by: each once, the very same exception goes on, and nothing else is raised."""
+
+import asyncio
+import concurrent.futures
+import functools
+import inspect
+import logging
+import pickle
+import sqlite3
+import threading
+import traceback
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import create_engine
+from sqlalchemy.orm import sessionmaker
+
+from error_patterns import AsyncErrorPatternRepository, ErrorPatternRepository, capture_failures
+from recorders import Recorder
+
+
+@pytest.fixture
+def async_repository(url: str, runner: asyncio.Runner) -> Generator[AsyncErrorPatternRepository]:
+    opened = AsyncErrorPatternRepository.open(url)
+    yield opened
+    runner.run(opened.close())
+
+
+def recorded(repository: ErrorPatternRepository) -> dict[str, int]:
+    """How often each failure was recorded, by whatever way it came."""
+    times: Counter[str] = Counter()
+    for pattern in repository.list_all():
+        times[pattern.pattern] += pattern.frequency
+    return dict(times)
+
+
+def caught(act: Callable[[], object]) -> BaseException:
+    with pytest.raises(BaseException) as info:  # noqa: PT011 - whatever it is, it is the one asked for
+        act()
+    return info.value
+
+
+def fail(error: BaseException) -> None:
+    raise error
+
+
+# Each way to capture what `fail` raises: on a sync repository, and on an async one.
+Way = Callable[[ErrorPatternRepository, BaseException], None]
+
+
+def in_a_block(repository: ErrorPatternRepository, error: BaseException) -> None:
+    with capture_failures(repository):
+        fail(error)
+
+
+def in_a_function(repository: ErrorPatternRepository, error: BaseException) -> None:
+    capture_failures(repository)(fail)(error)
+
+
+def in_an_async_block(repository: ErrorPatternRepository, error: BaseException) -> None:
+    async def main() -> None:
+        async with capture_failures(repository):
+            fail(error)
+
+    asyncio.run(main())
+
+
+def in_an_async_function(repository: ErrorPatternRepository, error: BaseException) -> None:
+    @capture_failures(repository)
+    async def main() -> None:
+        fail(error)
+
+    asyncio.run(main())
+
+
+WAYS: dict[str, Way] = {
+    "with": in_a_block,
+    "function": in_a_function,
+    "async with": in_an_async_block,
+    "async function": in_an_async_function,
+}
+each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+
+
+def run_on_async(repository: AsyncErrorPatternRepository, way: str, error: BaseException) -> None:
+    capture = capture_failures(repository)
+
+    @capture
+    async def function() -> None:
+        fail(error)
+
+    async def block() -> None:
+        async with capture:
+            fail(error)
+
+    async def main() -> None:
+        async with repository:
+            await (function() if way == "async function" else block())
+
+    asyncio.run(main())
+
+
+each_async_way = pytest.mark.parametrize("way", ["async with", "async function"])
+
+
+class TestRecording:
+    @each_way
+    def test_an_exception_is_recorded_once(self, repository: ErrorPatternRepository, way: Way) -> None:
+        caught(lambda: way(repository, OSError("gone")))
+        assert recorded(repository) == {"OSError: gone": 1}
+
+    @each_async_way
+    def test_an_async_repository_records_it_once(self, url: str, repository: ErrorPatternRepository, way: str) -> None:
+        caught(lambda: run_on_async(AsyncErrorPatternRepository.open(url), way, OSError("gone")))
+        assert recorded(repository) == {"OSError: gone": 1}
+
+    @each_way
+    def test_it_is_recorded_with_its_traceback(self, repository: ErrorPatternRepository, way: Way) -> None:
+        caught(lambda: way(repository, OSError("gone")))
+        (pattern,) = repository.list_all()
+        assert ", in fail\n" in pattern.historical_failures[0]
+
+    def test_success_records_nothing(self, repository: ErrorPatternRepository) -> None:
+        with capture_failures(repository):
+            pass
+        assert recorded(repository) == {}
+
+    @each_way
+    @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError])
+    def test_what_is_no_failure_is_not_recorded(
+        self, repository: ErrorPatternRepository, way: Way, kind: type[BaseException]
+    ) -> None:
+        caught(lambda: way(repository, kind()))
+        assert recorded(repository) == {}
+
+    @each_way
+    def test_it_is_the_failure_that_it_would_be_elsewhere(self, repository: ErrorPatternRepository, way: Way) -> None:
+        """The frames of the decorator would make it another one, and its names keywords."""
+        caught(lambda: way(repository, OSError("gone")))
+        (pattern,) = repository.list_all()
+        assert "capture.py" not in pattern.historical_failures[0].replace("test_capture.py", "")
+        assert "captured" not in pattern.keywords
+
+    def test_so_are_the_failures_that_it_came_from(self, repository: ErrorPatternRepository) -> None:
+        @capture_failures(repository)
+        def outer() -> None:
+            try:
+                capture_failures(repository)(fail)(OSError("gone"))
+            except OSError as error:
+                raise RuntimeError("no broker") from error
+
+        caught(outer)
+        assert [pattern.historical_failures[0].count(", in captured") for pattern in repository.list_all()] == [0, 0]
+
+    def test_so_are_the_failures_of_a_group(self, repository: ErrorPatternRepository) -> None:
+        member = caught(lambda: capture_failures(Recorder())(fail)(OSError("gone")))
+        assert isinstance(member, OSError)
+        caught(lambda: in_a_block(repository, ExceptionGroup("all", [member])))
+        assert ", in captured" not in repository.list_all()[0].historical_failures[0]
+
+    def test_keywords_are_passed_on(self, repository: ErrorPatternRepository) -> None:
+        caught(lambda: capture_failures(repository, keywords=["kafka"])(fail)(OSError("gone")))
+        assert repository.list_all()[0].keywords == ["kafka"]
+
+    def test_preventive_checks_are_passed_on(self, repository: ErrorPatternRepository) -> None:
+        caught(lambda: capture_failures(repository, preventive_checks=["ping it"])(fail)(OSError("gone")))
+        assert repository.list_all()[0].preventive_checks == ["ping it"]
+
+    def test_an_async_repository_is_told_the_same(
+        self, repository: ErrorPatternRepository, async_repository: AsyncErrorPatternRepository, runner: asyncio.Runner
+    ) -> None:
+        @capture_failures(async_repository, keywords=["kafka"], preventive_checks=["ping it"])
+        async def handle() -> None:
+            fail(OSError("gone"))
+
+        caught(lambda: runner.run(handle()))
+        (pattern,) = repository.list_all()
+        assert (pattern.keywords, pattern.preventive_checks) == (["kafka"], ["ping it"])
+
+    @pytest.mark.parametrize(("keywords", "checks"), [([""], []), (None, [""])])
+    def test_a_keyword_or_check_that_breaks_a_rule_is_refused_at_once(
+        self, repository: ErrorPatternRepository, keywords: Sequence[str] | None, checks: Sequence[str]
+    ) -> None:
+        with pytest.raises(ValidationError):
+            capture_failures(repository, keywords=keywords, preventive_checks=checks)
+
+    def test_threads_that_share_a_capture_are_counted_exactly(self, repository: ErrorPatternRepository) -> None:
+        capture = capture_failures(repository)
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: caught(lambda: capture(fail)(OSError("gone"))), range(40)))
+        assert recorded(repository) == {"OSError: gone": 40}
+
+    def test_tasks_that_share_a_capture_are_counted_exactly(
+        self, repository: ErrorPatternRepository, async_repository: AsyncErrorPatternRepository, runner: asyncio.Runner
+    ) -> None:
+        @capture_failures(async_repository)
+        async def handle() -> None:
+            await asyncio.sleep(0)
+            fail(OSError("gone"))
+
+        async def main() -> None:
+            await asyncio.gather(*(handle() for _ in range(40)), return_exceptions=True)
+
+        runner.run(main())
+        assert recorded(repository) == {"OSError: gone": 40}
+
+
+class TestNote:
+    @each_way
+    def test_it_says_as_which_pattern(self, repository: ErrorPatternRepository, way: Way) -> None:
+        error = caught(lambda: way(repository, OSError("gone")))
+        (pattern,) = repository.list_all()
+        assert error.__notes__ == [f"error_patterns: recorded as {pattern.pattern_id}, seen 1 time"]
+
+    @each_async_way
+    def test_so_it_does_with_an_async_repository(self, url: str, repository: ErrorPatternRepository, way: str) -> None:
+        error = caught(lambda: run_on_async(AsyncErrorPatternRepository.open(url), way, OSError("gone")))
+        (pattern,) = repository.list_all()
+        assert error.__notes__ == [f"error_patterns: recorded as {pattern.pattern_id}, seen 1 time"]
+
+    def test_it_says_how_often_it_was_seen(self, repository: ErrorPatternRepository) -> None:
+        errors = [caught(lambda: in_a_block(repository, OSError("gone"))) for _ in range(3)]
+        assert [error.__notes__[0].rpartition(", ")[2] for error in errors] == [
+            "seen 1 time",
+            "seen 2 times",
+            "seen 3 times",
+        ]
+
+    def test_an_exception_that_takes_none_goes_on(
+        self, repository: ErrorPatternRepository, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        @dataclass(frozen=True)
+        class FrozenError(Exception):
+            code: int
+
+            def __str__(self) -> str:
+                return "frozen"
+
+        error = FrozenError(1)
+        capture = capture_failures(repository)
+        assert caught(lambda: capture(capture(fail))(error)) is error
+        assert (len(recorded(repository)), list(recorded(repository).values()), caplog.records) == (1, [1], [])
+
+
+@pytest.fixture(params=["no folder", "locked", "closed", "no schema"])
+def down(request: pytest.FixtureRequest, tmp_path: Path, database_file: Path) -> Generator[ErrorPatternRepository]:
+    """A repository whose database cannot be used."""
+    if request.param == "closed":
+        closed = ErrorPatternRepository.open(f"sqlite:///{database_file}")
+        closed.close()
+        yield closed
+    elif request.param == "locked":
+        with (
+            ErrorPatternRepository.open(f"sqlite:///{database_file}?timeout=0.05") as locked,
+            closing(sqlite3.connect(database_file, isolation_level=None)) as other,
+        ):
+            other.execute("BEGIN IMMEDIATE")
+            yield locked
+    else:
+        place = tmp_path / ("missing/new.db" if request.param == "no folder" else "empty.db")
+        engine = create_engine(f"sqlite:///{place}")
+        yield ErrorPatternRepository(sessionmaker(engine))
+        engine.dispose()
+
+
+class TestDatabaseDown:
+    @each_way
+    def test_the_very_same_exception_goes_on(self, down: ErrorPatternRepository, way: Way) -> None:
+        error = OSError("gone")
+        assert caught(lambda: way(down, error)) is error
+
+    @each_way
+    def test_nothing_is_chained_to_it(self, down: ErrorPatternRepository, way: Way) -> None:
+        error = caught(lambda: way(down, OSError("gone")))
+        assert (error.__cause__, error.__context__, getattr(error, "__notes__", [])) == (None, None, [])
+
+    def test_each_capture_says_so_once(self, down: ErrorPatternRepository, caplog: pytest.LogCaptureFixture) -> None:
+        for capture in (capture_failures(down), capture_failures(down)):
+            for _ in range(3):
+                caught(functools.partial(capture(fail), OSError("gone")))
+        assert [(told.name, told.levelno) for told in caplog.records] == [("error_patterns", logging.WARNING)] * 2
+
+    def test_an_async_capture_says_so_once(
+        self, tmp_path: Path, runner: asyncio.Runner, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        repository = AsyncErrorPatternRepository.open(f"sqlite:///{tmp_path}/missing/new.db")
+        error = OSError("gone")
+
+        @capture_failures(repository)
+        async def handle() -> None:
+            fail(error)
+
+        assert [caught(lambda: runner.run(handle())) for _ in range(3)] == [error] * 3
+        assert [told.levelno for told in caplog.records if told.name == "error_patterns"] == [logging.WARNING]
+        runner.run(repository.close())
+
+    def test_the_log_says_why(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        engine = create_engine(f"sqlite:///{tmp_path}/missing/new.db")
+        caught(lambda: in_a_block(ErrorPatternRepository(sessionmaker(engine)), OSError("gone")))
+        engine.dispose()
+        assert "DatabaseUnavailableError: sqlite" in caplog.text
+        assert "the file cannot be opened" in caplog.text
+
+    def test_the_log_has_no_traceback(self, down: ErrorPatternRepository, caplog: pytest.LogCaptureFixture) -> None:
+        caught(lambda: in_a_block(down, OSError("gone")))
+        assert "Traceback" not in caplog.text
+        assert "gone" not in caplog.text
+
+    def test_the_next_failure_is_recorded_when_it_is_up_again(self, tmp_path: Path) -> None:
+        engine = create_engine(f"sqlite:///{tmp_path}/later/new.db")
+        repository = ErrorPatternRepository(sessionmaker(engine))
+        capture = capture_failures(repository)
+        caught(lambda: capture(fail)(OSError("gone")))
+        (tmp_path / "later").mkdir()
+        ErrorPatternRepository.open(f"sqlite:///{tmp_path}/later/new.db").close()
+        caught(lambda: capture(fail)(OSError("gone")))
+        assert recorded(repository) == {"OSError: gone": 1}
+        engine.dispose()
+
+
+class TestOtherTrouble:
+    def test_an_error_of_another_kind_is_told_without_its_text(self, caplog: pytest.LogCaptureFixture) -> None:
+        with pytest.raises(OSError, match="gone"), capture_failures(Recorder(ValueError("password=hunter2"))):
+            fail(OSError("gone"))
+        assert "(ValueError)" in caplog.text
+        assert "hunter2" not in caplog.text
+
+    def test_a_log_handler_that_raises_changes_nothing(self) -> None:
+        class Broken(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                raise RuntimeError
+
+        handler = Broken()
+        logging.getLogger("error_patterns").addHandler(handler)
+        try:
+            with pytest.raises(OSError, match="gone"), capture_failures(Recorder(ValueError())):
+                fail(OSError("gone"))
+        finally:
+            logging.getLogger("error_patterns").removeHandler(handler)
+
+    def test_an_interruption_while_it_records_goes_on(self) -> None:
+        with pytest.raises(KeyboardInterrupt), capture_failures(Recorder(KeyboardInterrupt())):
+            fail(OSError("gone"))
+
+
+class TestSameException:
+    @each_way
+    def test_it_is_the_very_same(self, repository: ErrorPatternRepository, way: Way) -> None:
+        error = OSError("gone")
+        assert caught(lambda: way(repository, error)) is error
+
+    @each_way
+    def test_its_cause_and_context_stay(self, repository: ErrorPatternRepository, way: Way) -> None:
+        error = caught(lambda: way(repository, OSError("gone")))
+        assert (error.__cause__, error.__context__) == (None, None)
+
+    def test_its_traceback_is_what_it_was(self, repository: ErrorPatternRepository) -> None:
+        error = caught(lambda: in_a_block(repository, OSError("gone")))
+        frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+        assert frames[-2:] == ["in_a_block", "fail"]
+
+
+class TestNested:
+    @each_way
+    def test_captures_record_an_exception_once(self, repository: ErrorPatternRepository, way: Way) -> None:
+        @capture_failures(repository)
+        def outer() -> None:
+            with capture_failures(repository):
+                way(repository, OSError("gone"))
+
+        caught(outer)
+        assert recorded(repository) == {"OSError: gone": 1}
+
+    def test_it_gets_one_note(self, repository: ErrorPatternRepository) -> None:
+        capture = capture_failures(repository)
+        assert len(caught(lambda: capture(capture(fail))(OSError("gone"))).__notes__) == 1
+
+    def test_an_exception_that_wraps_it_is_another(self, repository: ErrorPatternRepository) -> None:
+        @capture_failures(repository)
+        def outer() -> None:
+            try:
+                in_a_block(repository, OSError("gone"))
+            except OSError as error:
+                raise RuntimeError("no broker") from error
+
+        caught(outer)
+        assert recorded(repository) == {"OSError: gone": 1, "RuntimeError: no broker": 1}
+
+    def test_an_equal_exception_is_another(self, repository: ErrorPatternRepository) -> None:
+        for _ in range(2):
+            caught(lambda: in_a_block(repository, OSError("gone")))
+        assert recorded(repository) == {"OSError: gone": 2}
+
+    def test_an_exception_from_another_process_is_the_same(self, repository: ErrorPatternRepository) -> None:
+        error = caught(lambda: in_a_block(repository, OSError("gone")))
+        sent: BaseException = pickle.loads(pickle.dumps(error))  # noqa: S301 - it is our own
+        caught(lambda: in_a_block(repository, sent))
+        assert recorded(repository) == {"OSError: gone": 1}
+
+    def test_the_outer_one_records_what_the_inner_one_could_not(self, repository: ErrorPatternRepository) -> None:
+        with pytest.raises(OSError, match="gone"), capture_failures(repository), capture_failures(Recorder(OSError())):
+            fail(OSError("gone"))
+        assert recorded(repository) == {"OSError: gone": 1}
+
+
+class TestAsync:
+    def test_a_sync_repository_does_not_block_the_event_loop(self, runner: asyncio.Runner) -> None:
+        released = threading.Event()
+        recorder = Recorder(until=released)
+
+        @capture_failures(recorder)
+        async def handle() -> None:
+            fail(OSError("gone"))
+
+        async def main() -> bool:
+            task = asyncio.create_task(handle())
+            while not recorder.entered.is_set():
+                await asyncio.sleep(0.001)
+            goes_on = not task.done()
+            released.set()
+            await asyncio.wait([task])
+            return goes_on and isinstance(task.exception(), OSError)
+
+        assert runner.run(asyncio.wait_for(main(), 10))
+        assert threading.get_ident() not in recorder.threads
+
+    def test_a_task_that_is_cancelled_while_it_records_is_cancelled(self, runner: asyncio.Runner) -> None:
+        released = threading.Event()
+        recorder = Recorder(until=released)
+
+        @capture_failures(recorder)
+        async def handle() -> None:
+            fail(OSError("gone"))
+
+        async def main() -> bool:
+            task = asyncio.create_task(handle())
+            while not recorder.entered.is_set():
+                await asyncio.sleep(0.001)
+            task.cancel()
+            await asyncio.wait([task])
+            released.set()
+            return task.cancelled()
+
+        assert runner.run(asyncio.wait_for(main(), 10))
+
+    def test_an_async_repository_refuses_a_plain_with(self, async_repository: AsyncErrorPatternRepository) -> None:
+        capture: object = capture_failures(async_repository)
+        with pytest.raises(TypeError, match="use `async with`, or an ErrorPatternRepository"):
+            enter(capture)
+
+    def test_an_async_repository_refuses_a_plain_function(self, async_repository: AsyncErrorPatternRepository) -> None:
+        with pytest.raises(TypeError, match=r"plain_coroutine is no async function.* use an ErrorPatternRepository"):
+            capture_failures(async_repository)(plain_coroutine)
+
+
+def enter(manager: object) -> None:
+    names: dict[str, object] = {"manager": manager}
+    exec("with manager: pass", names)  # noqa: S102 - as type checkers refuse it, which is the point
+
+
+def plain_coroutine() -> Coroutine[object, object, None]:
+    raise NotImplementedError
+
+
+class TestDecorator:
+    def test_a_function_stays_what_it_was(self, repository: ErrorPatternRepository) -> None:
+        def parse(text: str, *, base: int = 10) -> int:
+            """Read a number."""
+            return int(text, base)
+
+        captured = capture_failures(repository)(parse)
+        assert captured("ff", base=16) == 255
+        assert (captured.__name__, captured.__doc__, inspect.signature(captured)) == (
+            "parse",
+            "Read a number.",
+            inspect.signature(parse),
+        )
+
+    def test_an_async_function_stays_one(self, repository: ErrorPatternRepository, runner: asyncio.Runner) -> None:
+        async def parse(text: str, *, base: int = 10) -> int:
+            """Read a number."""
+            return int(text, base)
+
+        captured = capture_failures(repository)(parse)
+        assert inspect.iscoroutinefunction(captured)
+        assert (captured.__doc__, inspect.signature(captured)) == ("Read a number.", inspect.signature(parse))
+        assert runner.run(captured("ff", base=16)) == 255
+
+    def test_an_async_repository_keeps_an_async_function(
+        self, async_repository: AsyncErrorPatternRepository, runner: asyncio.Runner
+    ) -> None:
+        async def parse(text: str, *, base: int = 10) -> int:
+            return int(text, base)
+
+        captured = capture_failures(async_repository)(parse)
+        assert inspect.iscoroutinefunction(captured)
+        assert (captured.__name__, inspect.signature(captured)) == ("parse", inspect.signature(parse))
+        assert runner.run(captured("ff", base=16)) == 255
+
+    def test_a_method_gets_its_object(self, repository: ErrorPatternRepository) -> None:
+        class Counter:
+            steps = 2
+
+            @capture_failures(repository)
+            def twice(self) -> int:
+                return self.steps * 2
+
+        assert Counter().twice() == 4
+
+    def test_generators_are_refused(self, repository: ErrorPatternRepository) -> None:
+        def numbers() -> Iterator[int]:
+            yield 1
+
+        with pytest.raises(TypeError, match=r"numbers is a generator; capture what is done inside it"):
+            capture_failures(repository)(numbers)
+
+    def test_async_generators_are_refused(self, repository: ErrorPatternRepository) -> None:
+        async def numbers() -> AsyncIterator[int]:
+            yield 1
+
+        with pytest.raises(TypeError, match=r"numbers is a generator"):
+            capture_failures(repository)(numbers)
