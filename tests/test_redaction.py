@@ -1,15 +1,19 @@
 """Secrets leave a failure text, and nothing else does. Every secret here is made up."""
 
+import asyncio
 import re
 import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
-from error_patterns import ErrorPatternRepository
+from error_patterns import AsyncErrorPatternRepository, ErrorPattern, ErrorPatternRepository
 from error_patterns.failures import read, text_of
-from error_patterns.redaction import NO_REDACTION, REDACTION_RULES, Redaction, redact
+from error_patterns.redaction import NO_REDACTION, Redaction, redact
+from error_patterns.redaction_rules import REDACTION_RULES
 
 # The tokens are put together here, so that no scanner takes them for real ones.
 MIXED = "a1B2c3D4" * 5
@@ -773,3 +777,44 @@ class TestRecording:
             repository.record_failure(failure)
         stored = " ".join(pattern.model_dump_json() for pattern in repository.list_all())
         assert [secret for _, secret in FAILURES.values() if len(secret) > 1 and secret in stored] == []
+
+
+class TestOfARepository:
+    FAILURE = "login failed: password=hunter2 for ticket T-4711"
+
+    def test_the_patterns_of_the_caller_are_hidden_too(self, file_url: str) -> None:
+        with ErrorPatternRepository.open(file_url, redaction=Redaction(patterns=(r"T-\d+",))) as repository:
+            assert (
+                repository.record_failure(self.FAILURE).pattern
+                == "login failed: password=[redacted] for ticket [redacted]"
+            )
+
+    def test_it_can_be_turned_off(self, file_url: str) -> None:
+        with ErrorPatternRepository.open(file_url, redaction=NO_REDACTION) as repository:
+            assert repository.record_failure(self.FAILURE).historical_failures == [self.FAILURE]
+
+    def test_it_holds_in_a_transaction(self, file_url: str) -> None:
+        redaction = Redaction(patterns=(r"T-\d+",))
+        with (
+            ErrorPatternRepository.open(file_url, redaction=redaction) as repository,
+            repository.transaction() as inside,
+        ):
+            assert "T-4711" not in inside.record_failure(self.FAILURE).pattern
+
+    def test_it_holds_in_a_session_of_the_caller(self, file_url: str) -> None:
+        engine = create_engine(file_url)
+        with Session(engine) as session:
+            repository = ErrorPatternRepository.in_session(session, redaction=NO_REDACTION)
+            assert repository.record_failure(self.FAILURE).historical_failures == [self.FAILURE]
+        engine.dispose()
+
+    def test_it_holds_for_asyncio(self, file_url: str) -> None:
+        async def recorded() -> ErrorPattern:
+            opened = AsyncErrorPatternRepository.open(file_url, redaction=NO_REDACTION)
+            async with opened as repository, repository.transaction() as inside:
+                return await inside.record_failure(self.FAILURE)
+
+        assert asyncio.run(recorded()).historical_failures == [self.FAILURE]
+
+    def test_what_hides_a_secret_is_no_keyword(self, repository: ErrorPatternRepository) -> None:
+        assert "redacted" not in repository.record_failure(self.FAILURE).keywords

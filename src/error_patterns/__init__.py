@@ -23,6 +23,8 @@ from error_patterns.guidance import render_guidance
 from error_patterns.log_handler import FailureHandler
 from error_patterns.matching import RELEVANT_SCORE
 from error_patterns.models import ErrorPattern
+from error_patterns.redaction import NO_REDACTION, Redaction
+from error_patterns.redaction_rules import REDACTION_RULES
 from error_patterns.repository import ErrorPatternRepository
 from error_patterns.results import KeywordCount, PatternMatch, PatternStatistics
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from error_patterns.async_repository import AsyncErrorPatternRepository as AsyncErrorPatternRepository
 
 __all__ = [  # without what needs an extra, so that `import *` works without it
+    "NO_REDACTION",
+    "REDACTION_RULES",
     "RELEVANT_SCORE",
     "DatabaseRejectedError",
     "DatabaseUnavailableError",
@@ -42,6 +46,7 @@ __all__ = [  # without what needs an extra, so that `import *` works without it
     "PatternMatch",
     "PatternNotFoundError",
     "PatternStatistics",
+    "Redaction",
     "RepositoryClosedError",
     "SchemaOutOfDateError",
     "SchemaTooNewError",

@@ -17,6 +17,7 @@ from error_patterns.cancellation import as_a_step
 from error_patterns.driver_errors import translated_errors
 from error_patterns.index_check import Sweep
 from error_patterns.models import ErrorPattern
+from error_patterns.redaction import EVERY_RULE, Redaction
 from error_patterns.results import PatternMatch, PatternStatistics
 from error_patterns.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
 
@@ -40,17 +41,19 @@ class AsyncErrorPatternRepository:
         ...     matches = await repository.rank_context("connection refused by the broker")
     """
 
-    def __init__(self, session_factory: AsyncSessionFactory) -> None:
+    def __init__(self, session_factory: AsyncSessionFactory, *, redaction: Redaction = EVERY_RULE) -> None:
         """Work on sessions from the factory, such as `async_sessionmaker(engine)`; the schema must be there already.
 
         Args:
             session_factory: Any callable without arguments that returns a new `AsyncSession`.
+            redaction: Which secrets `record_failure` takes out, by default those of every rule; `NO_REDACTION`: none.
         """
         self._unit_of_work: UnitOfWork[AbstractAsyncContextManager[AsyncSession]] = in_transactions(session_factory)
+        self._redaction = redaction
         self._database: AsyncDatabase | None = None
 
     @classmethod
-    def open(cls, url: str | URL, *, migrate: bool = True) -> Self:
+    def open(cls, url: str | URL, *, migrate: bool = True, redaction: Redaction = EVERY_RULE) -> Self:
         """Open a database by the URL that `ErrorPatternRepository.open` takes, with an engine of its own.
 
         The database is made ready, and the errors are raised, at the first of: `async with`, `await` on the repository
@@ -60,19 +63,19 @@ class AsyncErrorPatternRepository:
             >>> repository = await AsyncErrorPatternRepository.open("postgresql://agents@db.internal/memory")
         """
         database = AsyncDatabase(url, migrate=migrate)
-        repository = cls(lambda: AsyncSession(database.engine))
+        repository = cls(lambda: AsyncSession(database.engine), redaction=redaction)
         repository._unit_of_work = in_transactions(database.session)
         repository._database = database
         return repository
 
     @classmethod
-    def in_session(cls, session: AsyncSession) -> Self:
+    def in_session(cls, session: AsyncSession, *, redaction: Redaction = EVERY_RULE) -> Self:
         """A repository inside the caller's session and transaction: see `ErrorPatternRepository.in_session`."""
-        return cls._sharing(session, detaches=False)
+        return cls._sharing(session, redaction, detaches=False)
 
     @classmethod
-    def _sharing(cls, session: AsyncSession, *, detaches: bool) -> Self:
-        repository = cls(lambda: session)
+    def _sharing(cls, session: AsyncSession, redaction: Redaction, *, detaches: bool) -> Self:
+        repository = cls(lambda: session, redaction=redaction)
         repository._unit_of_work = in_savepoints(lambda: nullcontext(session), detaches=detaches)
         return repository
 
@@ -85,7 +88,7 @@ class AsyncErrorPatternRepository:
         """
         outer = self._unit_of_work
         async with outer.sessions() as session, _entered(session, outer.scope(session.sync_session, True)):
-            together = self._sharing(session, detaches=outer.detaches)
+            together = self._sharing(session, self._redaction, detaches=outer.detaches)
             try:
                 yield together
             finally:
@@ -187,9 +190,10 @@ class AsyncErrorPatternRepository:
         preventive_checks: Sequence[str] = (),
     ) -> ErrorPattern:
         """Count a failure, or make it a new pattern: see `ErrorPatternRepository.record_failure`."""
-        return await self._write(
-            operations.record_failure, failure, keywords=keywords, preventive_checks=preventive_checks
+        observation = operations.observe(
+            failure, keywords=keywords, preventive_checks=preventive_checks, redaction=self._redaction
         )
+        return await self._write(operations.record_failure, observation)
 
     async def _read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return await self._run(False, operation, *args, **kwargs)

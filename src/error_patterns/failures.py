@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from error_patterns.fields import MAX_KEYWORDS, MAX_PATTERN_CHARACTERS
 from error_patterns.normalisation import normalised, without_escapes
-from error_patterns.redaction import redact
+from error_patterns.redaction import EVERY_RULE, Redaction
 from error_patterns.stacks import Stack, has_frames, stacks_of, unqualified
 from error_patterns.text import camel_parts, cut, storable
 from error_patterns.tool_output import telling_lines
@@ -25,7 +25,7 @@ _LONGEST_NAME = 80
 
 # Placeholders, and words that so many failures have that they give none of them away.
 _NO_KEYWORDS = frozenset(
-    "url email time uuid id address hash hex path temporary amount number "
+    "redacted url email time uuid id address hash hex path temporary amount number "
     "a an and are as at be but by for from has have in into is it its no not of on or that the this to was were "
     "with while when you your line file call last most recent traceback during handling another occurred".split()
 )
@@ -50,11 +50,11 @@ class Reading(NamedTuple):
     keywords: list[str]
 
 
-def text_of(failure: str | BaseException) -> str:
+def text_of(failure: str | BaseException, redaction: Redaction = EVERY_RULE) -> str:
     """The text of a failure: an exception with its traceback and causes as Python prints them, without secrets."""
     if isinstance(failure, BaseException):
         failure = "".join(traceback.format_exception(failure))
-    return redact(without_escapes(storable(failure))).strip()
+    return redaction.redact(without_escapes(storable(failure))).strip()
 
 
 def read(text: str) -> Reading:

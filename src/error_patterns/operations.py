@@ -3,6 +3,7 @@
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import BindParameter, bindparam, case, collate, func, select
 from sqlalchemy import delete as delete_from
@@ -21,6 +22,7 @@ from error_patterns.fields import MAX_CHECKS, MAX_KEYWORDS, known_id
 from error_patterns.guidance import render_guidance
 from error_patterns.matching import RELEVANT_SCORE
 from error_patterns.models import ErrorPattern
+from error_patterns.redaction import Redaction
 from error_patterns.results import KeywordCount, PatternMatch, PatternStatistics
 
 _BATCH = 1_000
@@ -164,19 +166,31 @@ def statistics(session: Session, *, top: int = 10) -> PatternStatistics:
     )
 
 
-def record_failure(
-    session: Session,
+class Observation(NamedTuple):
+    """A failure, read and redacted.
+
+    Attributes:
+        pattern: What it makes if it is not known.
+        is_named: Whether its keywords are the caller's, and not drawn from its text.
+    """
+
+    pattern: ErrorPattern
+    is_named: bool
+
+
+def observe(
     failure: str | BaseException,
     *,
-    keywords: Sequence[str] | None = None,
-    preventive_checks: Sequence[str] = (),
-) -> ErrorPattern:
-    """Count a failure under its fingerprint, or make it a new pattern."""
-    from error_patterns import failures  # noqa: PLC0415 - compiles a hundred rules, for this call alone
+    keywords: Sequence[str] | None,
+    preventive_checks: Sequence[str],
+    redaction: Redaction,
+) -> Observation:
+    """Read a failure. Without a session, as it can take long, and other writers would wait."""
+    from error_patterns import failures  # noqa: PLC0415 - compiles a hundred expressions, for this call alone
 
-    text = failures.text_of(failure)
+    text = failures.text_of(failure, redaction)
     reading = failures.read(text)
-    new = ErrorPattern.model_validate(
+    pattern = ErrorPattern.model_validate(
         {
             "pattern": reading.headline,
             "keywords": reading.keywords if keywords is None else keywords,
@@ -185,13 +199,19 @@ def record_failure(
             "fingerprint": reading.fingerprint,
         }
     )
+    return Observation(pattern, is_named=keywords is not None)
+
+
+def record_failure(session: Session, observation: Observation) -> ErrorPattern:
+    """Count a failure under its fingerprint, or make it a new pattern."""
+    new = observation.pattern
     stored = _upsert(session, new)
     if stored.pattern_id == new.pattern_id:
         keyword_index.write(session, [stored])
         return stored
-    stored.historical_failures.append(text)
+    stored.historical_failures.extend(new.historical_failures)
     _join(stored, "preventive_checks", new.preventive_checks, MAX_CHECKS)
-    if keywords is not None:
+    if observation.is_named:
         _join(stored, "keywords", new.keywords, MAX_KEYWORDS)
     with changes.locked(session, stored):
         session.flush()

@@ -1,18 +1,16 @@
 """Secrets out of failure text, before it is stored, hashed or shown. Pure, total, and in linear time."""
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Final
 
-from error_patterns.redaction_rules import RULES, is_secret
+from error_patterns.redaction_rules import REDACTION_RULES, expressions_of, is_secret
 
 _HIDDEN = "[redacted]"
 # Beside what was hidden, a text can read as if another secret began there. One pass more finds almost all of those;
 # the bound keeps texts linear that were made to need many.
 _MOST_PASSES = 4
-
-REDACTION_RULES: Final = tuple(RULES)
-"""The names of the rules, in the order in which they are applied."""
 
 
 def _without_secrets(rule: re.Pattern[str], text: str) -> str:
@@ -50,7 +48,7 @@ class Redaction:
     """
 
     patterns: tuple[str | re.Pattern[str], ...] = ()
-    without: frozenset[str] = frozenset()
+    without: Set[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse what could fail later."""
@@ -59,7 +57,7 @@ class Redaction:
                 re.compile(pattern).search("")
             except (re.error, TypeError, OverflowError, RecursionError) as error:
                 raise ValueError(f"the pattern {pattern!r} is no valid expression: {error}") from error
-        if unknown := set(self.without).difference(REDACTION_RULES):
+        if unknown := self.without - set(REDACTION_RULES):
             named = ", ".join(sorted(map(repr, unknown)))
             raise ValueError(f"no rule is named {named}; the rules are {', '.join(REDACTION_RULES)}")
 
@@ -78,8 +76,8 @@ class Redaction:
     def _redacted_once(self, text: str) -> str:
         for pattern in self.patterns:
             text = _HIDDEN.join(re.sub(pattern, _hide, part) for part in text.split(_HIDDEN))
-        for name, expressions in RULES.items():
-            for expression in expressions if name not in self.without else ():
+        for name in REDACTION_RULES:
+            for expression in expressions_of(name) if name not in self.without else ():
                 text = _without_secrets(expression, text)
         return text
 
@@ -87,9 +85,10 @@ class Redaction:
 NO_REDACTION: Final = Redaction(without=frozenset(REDACTION_RULES))
 """Takes nothing out. For callers whose texts hold no secrets, or are redacted already."""
 
-_EVERY_RULE = Redaction()
+EVERY_RULE: Final = Redaction()
+"""The default: all rules, and no pattern besides."""
 
 
 def redact(text: str) -> str:
     """The text without secrets, by every rule."""
-    return _EVERY_RULE.redact(text)
+    return EVERY_RULE.redact(text)

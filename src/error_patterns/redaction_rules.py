@@ -12,6 +12,7 @@ to the delimiter before the next name. No secret is what only says how a secret 
   argument or stands behind a spaced `=` (`connect(password=db_password)`, `token = new_token`).
 """
 
+import functools
 import re
 from typing import Final
 
@@ -151,8 +152,15 @@ _EXPRESSIONS = {
         r"(?=[\w-]{0,40}\d)[\w-]{20,})",
     ),
 }
-RULES: Final = {name: tuple(re.compile(each, re.MULTILINE) for each in some) for name, some in _EXPRESSIONS.items()}
-"""The rules by their names, in the order in which they are applied: what contains other secrets comes before them."""
+REDACTION_RULES: Final = tuple(_EXPRESSIONS)
+"""The names of the rules, in the order in which they are applied: what contains other secrets comes before them."""
+
+
+@functools.cache
+def expressions_of(rule: str) -> tuple[re.Pattern[str], ...]:
+    """The expressions of a rule, compiled when they are needed first."""
+    return tuple(re.compile(expression, re.MULTILINE) for expression in _EXPRESSIONS[rule])
+
 
 _PLACEHOLDER = re.compile(
     r"(?:\[redacted\]?|[\W_])*+|\$\{.*|\$\(.*|\$[a-z_]+|%\(?[a-z_]+\)?s?%?|(?:bearer |basic )?\{.*\}|<.*>|"

@@ -14,6 +14,7 @@ from error_patterns.database import create_engine, retire
 from error_patterns.driver_errors import translated_errors
 from error_patterns.index_check import Sweep
 from error_patterns.models import ErrorPattern
+from error_patterns.redaction import EVERY_RULE, Redaction
 from error_patterns.results import PatternMatch, PatternStatistics
 from error_patterns.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
 
@@ -41,22 +42,25 @@ class ErrorPatternRepository:
         ['ConnectionRefusedError: [Errno 111] Connection refused']
     """
 
-    def __init__(self, session_factory: SessionFactory) -> None:
+    def __init__(self, session_factory: SessionFactory, *, redaction: Redaction = EVERY_RULE) -> None:
         """Work on sessions from the factory, such as `sessionmaker(engine)`; the schema must be there already.
 
         Args:
             session_factory: Any callable without arguments that returns a new `sqlalchemy.orm.Session`.
+            redaction: Which secrets `record_failure` takes out, by default those of every rule; `NO_REDACTION`: none.
         """
         self._unit_of_work: UnitOfWork[AbstractContextManager[Session]] = in_transactions(session_factory)
+        self._redaction = redaction
         self._engine: Engine | None = None
 
     @classmethod
-    def open(cls, url: str | URL, *, migrate: bool = True) -> Self:
+    def open(cls, url: str | URL, *, migrate: bool = True, redaction: Redaction = EVERY_RULE) -> Self:
         """Open a database by its URL, with an engine of its own; close it with `close()` or a `with` statement.
 
         Args:
             url: A SQLAlchemy URL, such as `sqlite:///errors.db`, or `sqlite://` for one in memory.
             migrate: Make the schema, or bring it to the newest revision; False refuses an out-of-date one instead.
+            redaction: As for the repository over a session factory.
 
         Raises:
             SchemaOutOfDateError: `migrate` is False and migrations are missing.
@@ -71,12 +75,12 @@ class ErrorPatternRepository:
         except BaseException:
             engine.dispose()
             raise
-        repository = cls(sessionmaker(engine))
+        repository = cls(sessionmaker(engine), redaction=redaction)
         repository._engine = engine
         return repository
 
     @classmethod
-    def in_session(cls, session: Session) -> Self:
+    def in_session(cls, session: Session, *, redaction: Redaction = EVERY_RULE) -> Self:
         """A repository inside the caller's session and transaction: a unit of work with the caller's own tables.
 
         It flushes, each call in a savepoint, and never commits, rolls back or closes the session. Patterns that come
@@ -88,11 +92,11 @@ class ErrorPatternRepository:
             ...     session.add(order)
             ...     ErrorPatternRepository.in_session(session).record_failure("OutOfStock: 0 left")
         """
-        return cls._sharing(session, detaches=False)
+        return cls._sharing(session, redaction, detaches=False)
 
     @classmethod
-    def _sharing(cls, session: Session, *, detaches: bool) -> Self:
-        repository = cls(lambda: session)
+    def _sharing(cls, session: Session, redaction: Redaction, *, detaches: bool) -> Self:
+        repository = cls(lambda: session, redaction=redaction)
         repository._unit_of_work = in_savepoints(lambda: nullcontext(session), detaches=detaches)
         return repository
 
@@ -109,7 +113,7 @@ class ErrorPatternRepository:
         """
         outer = self._unit_of_work
         with outer.sessions() as session, outer.scope(session, True):
-            together = self._sharing(session, detaches=outer.detaches)
+            together = self._sharing(session, self._redaction, detaches=outer.detaches)
             try:
                 yield together
             finally:
@@ -278,9 +282,9 @@ class ErrorPatternRepository:
     ) -> ErrorPattern:
         """Count a failure: one more for its pattern if it was seen before, otherwise a new pattern.
 
-        Two failures are the same if they differ only in paths, numbers, times, addresses and the like. Common forms of
-        secrets are taken out before anything is stored. N processes that record one failure M times make its frequency
-        N·M.
+        Two failures are the same if they differ only in paths, numbers, times, addresses and the like. Secrets are
+        taken out before anything is stored, hashed or logged, as the `Redaction` of the repository says. N processes
+        that record one failure M times make its frequency N·M.
 
         Args:
             failure: The exception, or the text of a traceback or of a tool's error output.
@@ -291,7 +295,10 @@ class ErrorPatternRepository:
         Raises:
             pydantic.ValidationError: The failure is empty, or a keyword or check breaks a rule of `ErrorPattern`.
         """
-        return self._write(operations.record_failure, failure, keywords=keywords, preventive_checks=preventive_checks)
+        observation = operations.observe(
+            failure, keywords=keywords, preventive_checks=preventive_checks, redaction=self._redaction
+        )
+        return self._write(operations.record_failure, observation)
 
     def _read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return self._run(False, operation, *args, **kwargs)
