@@ -99,7 +99,7 @@ def package(session: nox.Session) -> None:
 def benchmarks(session: nox.Session) -> None:
     """How long calls take beside what one would write by hand: tables, a plot, and both in the README.
 
-    It takes about 80 minutes; `nox -s benchmarks -- --largest=100000` half of that. Other options of pytest can be given.
+    It takes about 80 minutes, with `-- --largest=100000` half of that. Other options of pytest can be given as well.
     """
     session.install(INSTALLED, *group("benchmarks"))
     results = str(Path(session.create_tmp()).resolve() / "benchmarks.json")
