@@ -84,6 +84,9 @@ WRITES: dict[str, Write] = {
     "update of another object": lambda repository, pattern: repository.update(
         ErrorPattern(pattern_id=pattern.pattern_id, pattern="p", keywords=["postgres"])
     ),
+    "merge": lambda repository, pattern: repository.merge(
+        pattern.pattern_id, [repository.record_failure("BrokerError: gone", keywords=["kafka"]).pattern_id]
+    ),
     "delete": lambda repository, pattern: repository.delete(pattern.pattern_id),
     "record_failure": lambda repository, _: repository.record_failure("BrokerError: gone"),
     "record_failure again": lambda repository, _: [repository.record_failure("BrokerError: gone") for _ in range(2)],
@@ -93,7 +96,7 @@ FAILING: dict[str, Failing] = {
     "create": (PatternAlreadyExistsError, lambda repository, pattern: repository.create(pattern)),
     "create_many": (OSError, lambda repository, _: repository.create_many(broken())),
     "update": (PatternNotFoundError, lambda repository, _: repository.update(ErrorPattern(pattern="p"))),
-    "record_failure": (ValueError, lambda repository, _: repository.record_failure("")),
+    "merge": (PatternNotFoundError, lambda repository, pattern: repository.merge(pattern.pattern_id, ["nobody"])),
     "list_all": (ValueError, lambda repository, _: repository.list_all(limit=-1)),
 }
 each_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)

@@ -2,11 +2,14 @@
 
 import io
 import json
+import re
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -260,11 +263,71 @@ class TestIndex:
         assert forgotten.pattern_id in run("match", "EADDRINUSE").out
 
 
+class TestUpkeep:
+    def test_prunes_what_was_not_seen_for_long(self, run: Run, repository: ErrorPatternRepository) -> None:
+        repository.create(ErrorPattern(pattern="p", last_seen=datetime(2020, 1, 1, tzinfo=UTC)))
+        assert run("prune", "--not-seen-since", "2025-01-01").out == "deleted 1 patterns\n"
+        assert repository.count() == 0
+
+    @pytest.mark.usefixtures("port")
+    def test_prunes_patterns_with_checks_only_if_asked_for(self, run: Run) -> None:
+        since = ("--not-seen-since", "2999-01-01T00:00:00")
+        assert run("prune", *since).out == "deleted 0 patterns\n"
+        assert run("prune", *since, "--with-checks").out == "deleted 1 patterns\n"
+
+    def test_merges(self, run: Run, repository: ErrorPatternRepository, port: ErrorPattern) -> None:
+        other = repository.create(ErrorPattern(pattern="p", frequency=4))
+        outcome = run("merge", port.pattern_id, other.pattern_id)
+        assert outcome.out == "made one pattern of 2, seen 7x: Port already in use\n"
+        assert repository.count() == 1
+
+    def test_merging_prints_the_pattern_as_json(
+        self, run: Run, repository: ErrorPatternRepository, port: ErrorPattern
+    ) -> None:
+        other = repository.create(ErrorPattern(pattern="p"))
+        printed = run("merge", port.pattern_id, other.pattern_id, "--json").json
+        assert printed == json.loads(repository.list_all()[0].model_dump_json())
+
+    def test_merging_with_nobody_says_so(self, run: Run, port: ErrorPattern) -> None:
+        outcome = run("merge", port.pattern_id, "nobody")
+        assert (outcome.status, "no error pattern 'nobody'" in outcome.err) == (1, True)
+
+    def test_a_dry_run_says_what_would_happen_and_changes_nothing(
+        self, run: Run, repository: ErrorPatternRepository, port: ErrorPattern
+    ) -> None:
+        other = repository.create(ErrorPattern(pattern="p", last_seen=datetime(2020, 1, 1, tzinfo=UTC)))
+        before = repository.list_all()
+        assert run("prune", "--not-seen-since", "2025-01-01", "--dry-run").out == "would delete 1 patterns\n"
+        merged = run("merge", port.pattern_id, other.pattern_id, "--dry-run").out
+        assert merged == "would make one pattern of 2, seen 4x: Port already in use\n"
+        assert repository.list_all() == before
+
+    def test_carries_fingerprints_over(self, run: Run, repository: ErrorPatternRepository, database_file: Path) -> None:
+        pattern = repository.record_failure(TRACEBACK)
+        with closing(sqlite3.connect(database_file)) as connection, connection:
+            connection.execute("UPDATE error_patterns SET fingerprint = '0:a'")
+        assert run("db", "refingerprint").out == "carried over 1 of 1 older fingerprints\n"
+        assert repository.list_all() == [pattern]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What each of the demo's processes prints."""
+    done = program("demo", "--file", str(tmp_path_factory.mktemp("demo") / "demo.db"))
+    return re.split(r"^process \d ", done.stdout, flags=re.MULTILINE)[1:]
+
+
 class TestDemo:
-    def test_the_second_process_is_told_what_the_first_one_learned(self, tmp_path: Path) -> None:
-        done = program("demo", "--file", str(tmp_path / "demo.db"))
-        assert "process 1 failed and recorded it (1 so far): json.decoder.JSONDecodeError" in done.stdout
-        assert "check first: Ask the model for strict JSON" in done.stdout.partition("process 2")[2]
+    def test_a_real_traceback_is_recorded(self, told: list[str]) -> None:
+        assert "Traceback (most recent call last):" in told[0]
+        assert "seen 1x" in told[0]
+
+    def test_the_same_failure_from_another_path_is_counted(self, told: list[str]) -> None:
+        assert told[0].split()[1] != told[1].split()[1]
+        assert "seen 2x" in told[1]
+
+    def test_the_next_process_is_told_what_to_check(self, told: list[str]) -> None:
+        assert "check first: Ask the model for strict JSON" in told[2]
 
     def test_makes_a_file_and_names_it(self) -> None:
         path = Path(program("demo").stdout.splitlines()[0].removeprefix("the database: "))

@@ -458,3 +458,36 @@ def test_many_processes_may_open_one_empty_database_at_once(databases: servers.D
         ends = [process.wait() for process in processes]
     databases.drop(empty)
     assert ends == [0] * 4
+
+
+class TestMergedMeanwhile:
+    """While a merge is not committed yet, a failure of what it merges is recorded, and waits."""
+
+    BLOCKED = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0)"
+
+    def recorded_meanwhile(
+        self, url: str, happens: Callable[[ErrorPatternRepository], None]
+    ) -> tuple[ErrorPattern, list[ErrorPattern]]:
+        """The failure as it was recorded in the end, and the two patterns that there were."""
+        with ErrorPatternRepository.open(url) as merging, ErrorPatternRepository.open(url) as recording:
+            patterns = [recording.record_failure(failure) for failure in ("BrokerError: gone", "DiskError: full")]
+            with ThreadPoolExecutor(1) as thread:
+                with merging.transaction() as together:
+                    together.merge(patterns[0].pattern_id, [patterns[1].pattern_id])
+                    recorded = thread.submit(recording.record_failure, "DiskError: full")
+                    servers.wait_until(make_url(url), self.BLOCKED)
+                    happens(together)
+                return recorded.result(), patterns
+
+    def test_it_counts_for_the_pattern_that_lives_on(self, url: str) -> None:
+        recorded, patterns = self.recorded_meanwhile(url, lambda together: None)
+        assert (recorded.pattern_id, recorded.frequency) == (patterns[0].pattern_id, 3)
+
+    def test_it_makes_a_new_pattern_if_that_one_is_deleted(self, url: str) -> None:
+        def delete_all(together: ErrorPatternRepository) -> None:
+            for stored in together.list_all():
+                together.delete(stored.pattern_id)
+
+        recorded, patterns = self.recorded_meanwhile(url, delete_all)
+        assert recorded.pattern_id not in {stored.pattern_id for stored in patterns}
+        assert recorded.frequency == 1

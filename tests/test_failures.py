@@ -291,7 +291,7 @@ Caused by: java.io.EOFException: no data
 \t... 12 more
 """
         assert read(trace).keywords == [
-            *"java.lang.IllegalStateException queue closed java.io.EOFException data".split(),
+            *"IllegalStateException queue closed EOFException data".split(),
             *"BrokerTests testUtf8SendToIt BrokerTests.testUtf8SendToIt Broker Tests test Send".split(),
             *"Broker.send Disk read Disk.read".split(),
         ]

@@ -30,7 +30,7 @@ from error_patterns import (
 from error_patterns.database import create_engine
 
 ROOT = Path(__file__).parents[1]
-TABLES = ("error_patterns", "error_pattern_keywords")
+TABLES = ("error_patterns", "error_pattern_keywords", "error_pattern_fingerprints")
 
 
 @pytest.fixture

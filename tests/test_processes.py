@@ -4,7 +4,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from string import ascii_lowercase
 
@@ -233,6 +233,20 @@ class TestAtOnce:
         each = [names("north"), names("east"), names("south"), names("west")]
         run_together(url, *zip([RECORD, RECORD_ASYNC] * 2, each, strict=True))
         assert sorted(p.pattern for p in repository.list_all()) == sorted(name for part in each for name in part)
+
+    def test_failures_are_counted_exactly_while_their_patterns_are_merged(
+        self, repository: ErrorPatternRepository, url: str
+    ) -> None:
+        kinds = [f"{name}Error: gone" for name in ("North", "East", "South")]
+        patterns = [repository.record_failure(failure) for failure in kinds]
+        with started(RECORD, url, *kinds * 60) as sync, started(RECORD_ASYNC, url, *kinds[::-1] * 60) as also_async:
+            for process in (sync, also_async):
+                assert said(process) == "ready"
+                go(process)
+            for survivor, merged in pairwise(patterns):
+                repository.merge(merged.pattern_id, [survivor.pattern_id])
+            assert [sync.wait(), also_async.wait()] == [0, 0]
+        assert [(p.pattern_id, p.frequency) for p in repository.list_all()] == [(patterns[-1].pattern_id, 3 + 360)]
 
     def test_a_new_database_is_opened_by_all_processes(self, new_url: str) -> None:
         run_together(new_url, *[(OPEN, []), (OPEN_ASYNC, [])] * 4)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
+from datetime import datetime
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from tenacity import AsyncRetrying
 
-from error_patterns import index_check, operations
+from error_patterns import index_check, operations, recording, upkeep
 from error_patterns.async_database import AsyncDatabase
 from error_patterns.cancellation import as_a_step
 from error_patterns.driver_errors import translated_errors
@@ -182,6 +183,21 @@ class AsyncErrorPatternRepository:
             sweep.add(await self._write(index_check.mend, sweep.after))
         return sweep.wrong
 
+    async def refingerprint(self, *, progress: Callable[[int], object] | None = None) -> int:
+        """Carry over fingerprints of older versions: see `ErrorPatternRepository.refingerprint`."""
+        sweep = Sweep(progress)
+        while sweep.goes_on:
+            sweep.add(await self._write(upkeep.carry_over, sweep.after))
+        return sweep.wrong
+
+    async def prune(self, *, not_seen_since: datetime, keep_with_checks: bool = True) -> int:
+        """Delete patterns that were not seen for long: see `ErrorPatternRepository.prune`."""
+        return await self._write(upkeep.prune, not_seen_since=not_seen_since, keep_with_checks=keep_with_checks)
+
+    async def merge(self, into: str, others: Sequence[str]) -> ErrorPattern:
+        """Join patterns that are one failure after all: see `ErrorPatternRepository.merge`."""
+        return await self._write(upkeep.merge, into, others)
+
     async def record_failure(
         self,
         failure: str | BaseException,
@@ -190,10 +206,10 @@ class AsyncErrorPatternRepository:
         preventive_checks: Sequence[str] = (),
     ) -> ErrorPattern:
         """Count a failure, or make it a new pattern: see `ErrorPatternRepository.record_failure`."""
-        observation = operations.observe(
+        observation = recording.observe(
             failure, keywords=keywords, preventive_checks=preventive_checks, redaction=self._redaction
         )
-        return await self._write(operations.record_failure, observation)
+        return await self._write(recording.record_failure, observation)
 
     async def _read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return await self._run(False, operation, *args, **kwargs)

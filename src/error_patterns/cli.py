@@ -3,6 +3,7 @@
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +14,14 @@ from sqlalchemy import URL
 
 from error_patterns import demo as demonstration
 from error_patterns import migrate
+from error_patterns.cli_db import db
 from error_patterns.errors import ErrorPatternsError, PatternNotFoundError
 from error_patterns.models import ErrorPattern
 from error_patterns.repository import ErrorPatternRepository
 from error_patterns.terminal import (
+    DEFAULT_URL,
+    AsJson,
+    DatabaseUrl,
     fail,
     fields_of,
     given_text,
@@ -24,12 +29,10 @@ from error_patterns.terminal import (
     print_json,
     print_line,
     print_table,
-    progress_bar,
     short,
+    undone_if,
 )
 from error_patterns.text import one_line, storable, visible
-
-DEFAULT_URL = "sqlite:///error_patterns.db"
 
 app: typer.Typer = typer.Typer(
     help="A durable memory of recurring failures: record them, and ask what went wrong before.",
@@ -37,13 +40,8 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-db: typer.Typer = typer.Typer(help="The schema and the keyword index of the database.", no_args_is_help=True)
 app.add_typer(db, name="db")
 
-DatabaseUrl = Annotated[
-    str, typer.Option("--database-url", envvar="ERROR_PATTERNS_DATABASE_URL", help="The database, as a SQLAlchemy URL.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 PatternIdArgument = Annotated[str, typer.Argument(metavar="ID", help="The id of a pattern, in any spelling.")]
 TextArgument = Annotated[
     str | None, typer.Argument(metavar="[TEXT]", help="The text; without it, or as -, standard input is read.")
@@ -53,6 +51,7 @@ KeywordOption = Annotated[list[str] | None, typer.Option("--keyword", "-k", help
 CheckOption = Annotated[
     list[str] | None, typer.Option("--check", "-c", help="What to do so that it does not come back; repeatable.")
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=0, help="How many at most.")]
 
 
@@ -231,7 +230,7 @@ def stats(
 def demo(
     file: Annotated[Path | None, typer.Option("--file", "-f", help="The database file; default: a new one.")] = None,
 ) -> None:
-    """Show the main job in two real processes: one fails, the next one is warned."""
+    """Show the main job in three real processes: two fail in one way, the next one is warned."""
     path = file or Path(tempfile.mkdtemp(prefix="error-patterns-")) / "demo.db"
     url = URL.create("sqlite", database=str(path)).render_as_string()
     migrate.upgrade(url)
@@ -239,42 +238,38 @@ def demo(
     demonstration.run(url)
 
 
-@db.command()
-def upgrade(database_url: DatabaseUrl = DEFAULT_URL) -> None:
-    """Make the schema, or bring it to the newest revision."""
-    migrate.upgrade(database_url)
-    print_line(f"at revision {migrate.head()}")
+@app.command()
+def prune(
+    not_seen_since: Annotated[
+        datetime,
+        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Delete what was last seen before it, in UTC."),
+    ],
+    with_checks: Annotated[bool, typer.Option("--with-checks", help="Delete patterns with checks as well.")] = False,
+    dry_run: DryRun = False,
+    database_url: DatabaseUrl = DEFAULT_URL,
+) -> None:
+    """Delete the patterns that were not seen for long."""
+    with ErrorPatternRepository.open(database_url) as repository, undone_if(dry_run, repository) as together:
+        pruned = together.prune(not_seen_since=not_seen_since, keep_with_checks=not with_checks)
+    print_line(f"{'would delete' if dry_run else 'deleted'} {pruned} patterns")
 
 
-@db.command()
-def current(database_url: DatabaseUrl = DEFAULT_URL) -> None:
-    """Print the revision of the schema."""
-    print_line(migrate.current(database_url) or "none")
-
-
-@db.command(name="check")
-def check_database(database_url: DatabaseUrl = DEFAULT_URL) -> None:
-    """Exit with 0 if schema and keyword index are what this version needs, and with 1 if not."""
-    differences = migrate.check(database_url)
-    if differences:
-        fail(f"the schema differs from the declared one: {'; '.join(differences)}")
-    with ErrorPatternRepository.open(database_url, migrate=False) as repository:
-        total = repository.count()
-        with progress_bar("checking the keyword index", total) as progress:
-            wrong = repository.check_index(progress=progress)
-    if wrong:
-        fail(f"the keyword index is wrong for {wrong} patterns; run: error-patterns db reindex")
-    print_line(f"at revision {migrate.head()}, as declared; the keywords of {total} patterns are indexed")
-
-
-@db.command()
-def reindex(database_url: DatabaseUrl = DEFAULT_URL) -> None:
-    """Mend the keyword index where it is wrong, as after SQL of your own."""
-    with ErrorPatternRepository.open(database_url) as repository:
-        total = repository.count()
-        with progress_bar("mending the keyword index", total) as progress:
-            mended = repository.reindex(progress=progress)
-    print_line(f"looked at {total} patterns, mended {mended}")
+@app.command()
+def merge(
+    into: Annotated[str, typer.Argument(metavar="ID", help="The id of the pattern that lives on.")],
+    others: Annotated[list[str], typer.Argument(metavar="OTHER...", help="The ids of those that go.")],
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    database_url: DatabaseUrl = DEFAULT_URL,
+) -> None:
+    """Join patterns that are one failure after all."""
+    with ErrorPatternRepository.open(database_url) as repository, undone_if(dry_run, repository) as together:
+        merged = together.merge(into, others)
+    if as_json:
+        print_json(fields_of(merged))
+    else:
+        begun = "would make" if dry_run else "made"
+        print_line(f"{begun} one pattern of {len(others) + 1}, seen {merged.frequency}x: {short(merged.pattern)}")
 
 
 def _existing(repository: ErrorPatternRepository, pattern_id: str) -> ErrorPattern:

@@ -15,8 +15,8 @@ from error_patterns.text import camel_parts, cut, storable
 from error_patterns.tool_output import telling_lines
 from error_patterns.wordings import reworded
 
-FINGERPRINT_VERSION = 2
-"""Stands in front of each fingerprint; another way of normalising gets another number."""
+FINGERPRINT_PREFIX = "2:"
+"""The version of the way in which failures are read, in front of each fingerprint; another way gets another number."""
 
 DRAWN_WORDS = 24
 """The most words of what a failure says that become keywords; names of qualified functions come on top of them."""
@@ -81,7 +81,7 @@ def _fingerprint(stacks: Sequence[Stack], said: Sequence[Sequence[str]]) -> str:
     ]
     # Each stack once, as whoever tries again fails again.
     essence = "\n".join(itertools.chain.from_iterable(dict.fromkeys(parts) or said))
-    return f"{FINGERPRINT_VERSION}:{hashlib.blake2b(essence.encode(), digest_size=16).hexdigest()}"
+    return f"{FINGERPRINT_PREFIX}{hashlib.blake2b(essence.encode(), digest_size=16).hexdigest()}"
 
 
 def _keywords(stacks: Sequence[Stack], said: Sequence[Sequence[str]]) -> list[str]:
@@ -90,7 +90,7 @@ def _keywords(stacks: Sequence[Stack], said: Sequence[Sequence[str]]) -> list[st
     for stack, (first, *rest) in itertools.zip_longest(stacks, said):
         functions = stack.functions if stack else ()
         lines += [function for function in functions if not _BETWEEN_NAMES.search(function)]
-        lines += [f"{stack.kind}: {first}" if stack else first, *rest]
+        lines += [f"{unqualified(stack.kind)}: {first}" if stack else first, *rest]
         in_classes += [_class_and_method(function) for function in functions if _BETWEEN_NAMES.search(function)]
     words = (word for line in reversed(lines) for word in _NAME.findall(_PLACEHOLDER.sub(" ", line)))
     drawn = itertools.islice(_distinct(filter(_tells, words)), DRAWN_WORDS)

@@ -24,7 +24,7 @@ class Checked(NamedTuple):
 
     Attributes:
         patterns: How many patterns there were.
-        wrong: How many had other rows than they must have; those that are gone, and have rows, count as well.
+        wrong: How many were not as they must be; those that are gone, and have rows in the index, count as well.
         last_id: Where to go on; None at the end.
     """
 

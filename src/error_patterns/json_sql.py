@@ -1,6 +1,6 @@
 """Functions on JSON arrays, in the words of each database: what is built of them serves all of them."""
 
-from sqlalchemy import JSON, SQLColumnExpression, String
+from sqlalchemy import JSON, Integer, SQLColumnExpression, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
@@ -14,6 +14,11 @@ def elements(array: SQLColumnExpression[list[str]]) -> SQLColumnExpression[str]:
 def gathered(*columns: SQLColumnExpression[object]) -> SQLColumnExpression[list[list[object]]]:
     """The rows of a group as an array of arrays."""
     return _Gathered(*columns)
+
+
+def length(array: SQLColumnExpression[list[str]]) -> SQLColumnExpression[int]:
+    """How many elements an array has."""
+    return _Length(array)
 
 
 class _Elements(GenericFunction[str]):
@@ -30,6 +35,13 @@ class _Gathered(GenericFunction[list[list[object]]]):
     inherit_cache = True
 
 
+class _Length(GenericFunction[int]):
+    package = "error_patterns"
+    name = "json_array_length"
+    type = Integer()
+    inherit_cache = True
+
+
 @compiles(_Elements, "postgresql")
 def _elements(function: _Elements, compiler: SQLCompiler, **options: object) -> str:
     return f"jsonb_array_elements_text{compiler.function_argspec(function, **options)}"
@@ -43,3 +55,8 @@ def _gathered(function: _Gathered, compiler: SQLCompiler, **options: object) -> 
 @compiles(_Gathered, "postgresql")
 def _gathered_by_postgresql(function: _Gathered, compiler: SQLCompiler, **options: object) -> str:
     return f"json_agg(json_build_array{compiler.function_argspec(function, **options)})"
+
+
+@compiles(_Length, "postgresql")
+def _length_by_postgresql(function: _Length, compiler: SQLCompiler, **options: object) -> str:
+    return f"jsonb_array_length{compiler.function_argspec(function, **options)}"

@@ -94,9 +94,9 @@ def insert_rows(connection: Connection | Session, rows: list[Posting]) -> None:
     connection.execute(statement, rows)
 
 
-def erase(connection: Connection | Session, pattern_id: str) -> None:
-    """Remove the rows of a pattern."""
-    connection.execute(delete(keyword_index).where(keyword_index.c.pattern_id == pattern_id))
+def erase(connection: Connection | Session, *pattern_ids: str) -> None:
+    """Remove the rows of patterns."""
+    connection.execute(delete(keyword_index).where(keyword_index.c.pattern_id.in_(pattern_ids)))
 
 
 @event.listens_for(ErrorPattern, "after_insert")

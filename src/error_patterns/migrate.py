@@ -22,6 +22,7 @@ from error_patterns.database import create_engine, switch_to_wal
 from error_patterns.driver_errors import translated_errors
 from error_patterns.errors import DatabaseRejectedError, SchemaOutOfDateError, SchemaTooNewError
 from error_patterns.keyword_index import keyword_index
+from error_patterns.merged_fingerprints import merged_fingerprints
 from error_patterns.models import ErrorPattern
 
 VERSION_TABLE = "error_patterns_alembic_version"
@@ -94,7 +95,7 @@ def check(database: str | URL | Engine) -> list[str]:
 def declared_metadata() -> MetaData:
     """The tables of this package alone: `SQLModel.metadata` may hold the caller's as well."""
     metadata = MetaData()
-    for table in (ErrorPattern.metadata.tables["error_patterns"], keyword_index):
+    for table in (ErrorPattern.metadata.tables["error_patterns"], keyword_index, merged_fingerprints):
         table.to_metadata(metadata)
     return metadata
 

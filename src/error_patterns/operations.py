@@ -1,28 +1,24 @@
 """Every operation once, on a plain `sqlalchemy.orm.Session`. They flush; they never commit, roll back or close."""
 
-import functools
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
-from sqlalchemy import BindParameter, bindparam, case, collate, func, select
+from sqlalchemy import bindparam, collate, func, select
 from sqlalchemy import delete as delete_from
 from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
-from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import col
 
-from error_patterns import adoption, changes, json_sql, keyword_index, matching
+from error_patterns import adoption, changes, json_sql, keyword_index, matching, merged_fingerprints
 from error_patterns.cancellation import stop_if_cancelled
 from error_patterns.errors import PatternAlreadyExistsError, PatternNotFoundError
-from error_patterns.fields import MAX_CHECKS, MAX_KEYWORDS, known_id
+from error_patterns.fields import known_id
 from error_patterns.guidance import render_guidance
 from error_patterns.matching import RELEVANT_SCORE
 from error_patterns.models import ErrorPattern
-from error_patterns.redaction import Redaction
 from error_patterns.results import KeywordCount, PatternMatch, PatternStatistics
 
 _BATCH = 1_000
@@ -99,6 +95,7 @@ def delete(session: Session, pattern_id: str) -> bool:
     deleted = session.scalars(statement.returning(col(ErrorPattern.pattern_id))).all()
     # After the row, which every writer locks first: two writers that lock in different orders wait for each other.
     keyword_index.erase(session, known)
+    merged_fingerprints.erase(session, known)
     return bool(deleted)
 
 
@@ -166,85 +163,13 @@ def statistics(session: Session, *, top: int = 10) -> PatternStatistics:
     )
 
 
-class Observation(NamedTuple):
-    """A failure, read and redacted.
-
-    Attributes:
-        pattern: What it makes if it is not known.
-        is_named: Whether its keywords are the caller's, and not drawn from its text.
-    """
-
-    pattern: ErrorPattern
-    is_named: bool
-
-
-def observe(
-    failure: str | BaseException,
-    *,
-    keywords: Sequence[str] | None,
-    preventive_checks: Sequence[str],
-    redaction: Redaction,
-) -> Observation:
-    """Read a failure. Without a session, as it can take long, and other writers would wait."""
-    from error_patterns import failures  # noqa: PLC0415 - compiles a hundred expressions, for this call alone
-
-    text = failures.text_of(failure, redaction)
-    reading = failures.read(text)
-    pattern = ErrorPattern.model_validate(
-        {
-            "pattern": reading.headline,
-            "keywords": reading.keywords if keywords is None else keywords,
-            "historical_failures": [text],
-            "preventive_checks": preventive_checks,
-            "fingerprint": reading.fingerprint,
-        }
-    )
-    return Observation(pattern, is_named=keywords is not None)
-
-
-def record_failure(session: Session, observation: Observation) -> ErrorPattern:
-    """Count a failure under its fingerprint, or make it a new pattern."""
-    new = observation.pattern
-    stored = _upsert(session, new)
-    if stored.pattern_id == new.pattern_id:
-        keyword_index.write(session, [stored])
-        return stored
-    stored.historical_failures.extend(new.historical_failures)
-    _join(stored, "preventive_checks", new.preventive_checks, MAX_CHECKS)
-    if observation.is_named:
-        _join(stored, "keywords", new.keywords, MAX_KEYWORDS)
-    with changes.locked(session, stored):
-        session.flush()
-    return stored
-
-
-def _upsert(session: Session, new: ErrorPattern) -> ErrorPattern:
-    """Insert the pattern, or count it where its fingerprint is known: one statement, which also locks the row."""
-    statement = _upsert_in(session.get_bind().dialect.name)
-    row = {f"new_{name}": value for name, value in _row(new).items()}
-    return session.scalars(statement, row, execution_options={"populate_existing": True}).one()
-
-
-@functools.cache
-def _upsert_in(dialect: str) -> ReturningInsert[ErrorPattern]:
-    """The statement, made once for each database."""
-    new: dict[str, BindParameter[object]] = {name: bindparam(f"new_{name}") for name in ErrorPattern.model_fields}
-    statement = _insert_in(dialect).values(new)
-    stored, seen = col(ErrorPattern.last_seen), statement.excluded.last_seen
-    counted = {
-        "frequency": col(ErrorPattern.frequency) + 1,
-        "last_seen": case((stored < seen, seen), else_=stored),
-    }
-    known = [col(ErrorPattern.fingerprint)]
-    return statement.on_conflict_do_update(index_elements=known, set_=counted).returning(ErrorPattern)
-
-
-def _insert_in(dialect: str) -> postgresql.Insert | sqlite.Insert:
+def insert_in(dialect: str) -> postgresql.Insert | sqlite.Insert:
     """The INSERT of the database that knows ON CONFLICT."""
     return postgresql.insert(ErrorPattern) if dialect == "postgresql" else sqlite.insert(ErrorPattern)
 
 
-def _row(pattern: ErrorPattern) -> dict[str, object]:
+def row_of(pattern: ErrorPattern) -> dict[str, object]:
+    """The values of a pattern by the names of their columns."""
     return {name: getattr(pattern, name) for name in type(pattern).model_fields}
 
 
@@ -256,10 +181,10 @@ def _batches(patterns: Iterable[ErrorPattern]) -> Iterator[list[ErrorPattern]]:
 
 def _insert_new(session: Session, patterns: list[ErrorPattern]) -> None:
     """Insert them all; raise for an id that stands twice among them, or that is stored."""
-    statement = _insert_in(session.get_bind().dialect.name).on_conflict_do_nothing(
+    statement = insert_in(session.get_bind().dialect.name).on_conflict_do_nothing(
         index_elements=[col(ErrorPattern.pattern_id)]
     )
-    rows = [_row(pattern) | {"fingerprint": None} for pattern in patterns]
+    rows = [row_of(pattern) | {"fingerprint": None} for pattern in patterns]
     inserted = set(session.scalars(statement.returning(col(ErrorPattern.pattern_id)), rows))
     for pattern in patterns:
         if pattern.pattern_id not in inserted:
@@ -271,14 +196,6 @@ def _is_taken_id(error: IntegrityError) -> bool:
     """Whether the primary key was violated; PostgreSQL names the constraint, SQLite the column."""
     reason = str(error.orig)
     return "pk_error_patterns" in reason or "error_patterns.pattern_id" in reason
-
-
-def _join(stored: ErrorPattern, field: str, new: Sequence[str], most: int) -> None:
-    """Add what the list does not have, as far as there is room; a list written under older rules stays as it is."""
-    old: list[str] = getattr(stored, field)
-    joined = list(dict.fromkeys([*old, *new]))[: max(most, len(old))]
-    if len(joined) > len(old):
-        setattr(stored, field, joined)
 
 
 def _checked_bound(name: str, value: int, *, least: int = 0) -> int:

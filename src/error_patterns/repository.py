@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
@@ -9,7 +10,7 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.orm import Session, sessionmaker
 from tenacity import Retrying
 
-from error_patterns import index_check, operations
+from error_patterns import index_check, operations, recording, upkeep
 from error_patterns.database import create_engine, retire
 from error_patterns.driver_errors import translated_errors
 from error_patterns.index_check import Sweep
@@ -273,6 +274,47 @@ class ErrorPatternRepository:
             sweep.add(self._write(index_check.mend, sweep.after))
         return sweep.wrong
 
+    def refingerprint(self, *, progress: Callable[[int], object] | None = None) -> int:
+        """Carry fingerprints over that an older version of this package made; how many patterns that were.
+
+        Without it, their failures make new patterns when they come again. Patterns whose failures are one for this
+        version are merged. Left as they are: patterns whose newest failure is stored cut off. Each batch of patterns is
+        a call of its own.
+
+        Args:
+            progress: Is called after each batch, with the number of patterns that had an older fingerprint.
+        """
+        sweep = Sweep(progress)
+        while sweep.goes_on:
+            sweep.add(self._write(upkeep.carry_over, sweep.after))
+        return sweep.wrong
+
+    def prune(self, *, not_seen_since: datetime, keep_with_checks: bool = True) -> int:
+        """Delete the patterns that were last seen before a moment; how many they were.
+
+        Args:
+            not_seen_since: Patterns seen then or later stay; a naive value is taken as UTC.
+            keep_with_checks: Whether patterns with a preventive check stay, as somebody's work is in them.
+        """
+        return self._write(upkeep.prune, not_seen_since=not_seen_since, keep_with_checks=keep_with_checks)
+
+    def merge(self, into: str, others: Sequence[str]) -> ErrorPattern:
+        """Join patterns that are one failure after all, all or none; the one that lives on, as it is then.
+
+        Frequencies are added up, lists joined as far as there is room (keywords and checks those of `into` first, of
+        failures the newest); the pattern's own text stays. The others are deleted, and what they counted is counted for
+        the one that lives on from now on.
+
+        Args:
+            into: The id of the pattern that lives on.
+            others: The ids of those that go.
+
+        Raises:
+            PatternNotFoundError: There is no pattern with one of the ids.
+            ValueError: `into` is among the others.
+        """
+        return self._write(upkeep.merge, into, others)
+
     def record_failure(
         self,
         failure: str | BaseException,
@@ -295,10 +337,10 @@ class ErrorPatternRepository:
         Raises:
             pydantic.ValidationError: The failure is empty, or a keyword or check breaks a rule of `ErrorPattern`.
         """
-        observation = operations.observe(
+        observation = recording.observe(
             failure, keywords=keywords, preventive_checks=preventive_checks, redaction=self._redaction
         )
-        return self._write(operations.record_failure, observation)
+        return self._write(recording.record_failure, observation)
 
     def _read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         return self._run(False, operation, *args, **kwargs)

@@ -3,9 +3,9 @@
 import json
 import sys
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from pydantic import BaseModel
@@ -15,7 +15,15 @@ from rich.table import Table
 from rich.text import Text
 
 from error_patterns.models import ErrorPattern
+from error_patterns.repository import ErrorPatternRepository
 from error_patterns.text import cut, one_line
+
+DEFAULT_URL = "sqlite:///error_patterns.db"
+
+DatabaseUrl = Annotated[
+    str, typer.Option("--database-url", envvar="ERROR_PATTERNS_DATABASE_URL", help="The database, as a SQLAlchemy URL.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 _LONGEST_LINE = 100
 
@@ -85,3 +93,16 @@ def fail(reason: str) -> NoReturn:
     """Say in one line on standard error why, and exit with 1."""
     typer.echo(f"error: {one_line(reason)}", err=True)
     raise SystemExit(1)
+
+
+class _Undo(Exception):  # noqa: N818 - it is no error: it ends a transaction
+    pass
+
+
+@contextmanager
+def undone_if(dry_run: bool, repository: ErrorPatternRepository) -> Generator[ErrorPatternRepository]:
+    """A repository in a transaction, which is undone in a dry run: that says what would happen, as it did happen."""
+    with suppress(_Undo), repository.transaction() as together:
+        yield together
+        if dry_run:
+            raise _Undo

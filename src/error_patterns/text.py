@@ -68,6 +68,14 @@ def cut(text: str, limit: int) -> str:
     return text[: max(0, limit - len(mark))] + mark[:limit]
 
 
+def is_cut(text: str) -> bool:
+    """Whether `cut` left something out of the text."""
+    return _CUT.search(text) is not None
+
+
+_CUT = re.compile(r" \[…cut, [\d,]+ characters in all\]\Z")
+
+
 @functools.cache
 def _mark_runs() -> re.Pattern[str]:
     """Runs of more than 30 combining marks, the most that Unicode's Stream-Safe Text Format allows (UAX 15, 13)."""

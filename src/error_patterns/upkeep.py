@@ -1,0 +1,119 @@
+"""What keeps the memory useful: forgetting what happens no more, and joining what is one failure after all."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from operator import attrgetter
+
+from sqlalchemy import ColumnElement, and_, delete, literal, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from error_patterns import changes, json_sql, keyword_index, merged_fingerprints
+from error_patterns.cancellation import stop_if_cancelled
+from error_patterns.errors import PatternNotFoundError
+from error_patterns.fields import MAX_CHECKS, MAX_FREQUENCY, MAX_KEYWORDS, as_utc, known_id
+from error_patterns.index_check import Checked
+from error_patterns.models import ErrorPattern
+from error_patterns.text import is_cut
+
+_BATCH = 1_000
+
+
+def prune(session: Session, *, not_seen_since: datetime, keep_with_checks: bool = True) -> int:
+    """Delete the patterns that were last seen before a moment."""
+    is_stale: ColumnElement[bool] = col(ErrorPattern.last_seen) < as_utc(not_seen_since)
+    if keep_with_checks:
+        is_stale = and_(is_stale, json_sql.length(col(ErrorPattern.preventive_checks)) == 0)
+    pattern_id = col(ErrorPattern.pattern_id)
+    pruned = 0
+    while stale := session.scalars(select(pattern_id).where(is_stale).order_by(pattern_id).limit(_BATCH)).all():
+        stop_if_cancelled(session)
+        # Asked once more, as another transaction may have seen one of them meanwhile.
+        deleted = session.scalars(
+            delete(ErrorPattern).where(pattern_id.in_(stale), is_stale).returning(pattern_id),
+            execution_options={"synchronize_session": "fetch"},
+        ).all()
+        keyword_index.erase(session, *deleted)
+        merged_fingerprints.erase(session, *deleted)
+        pruned += len(deleted)
+    return pruned
+
+
+def merge(session: Session, into: str, others: Sequence[str]) -> ErrorPattern:
+    """Join patterns: the first one lives on, with what all of them were."""
+    if isinstance(others, str):
+        raise TypeError(f"others: must be a list of ids, got the text {others!r}")
+    if known_id(into) in {known_id(other) for other in others} - {None}:
+        raise ValueError(f"others: {into!r} is the pattern that they are to be merged into")
+    return _merged(session, *_locked(session, [into, *others]))
+
+
+def carry_over(session: Session, after: str) -> Checked:
+    """Give the next patterns whose fingerprint is of another version that of this one, and join what is one now."""
+    from error_patterns import failures  # noqa: PLC0415 - compiles a hundred expressions, for this call alone
+
+    pattern_id, fingerprint = col(ErrorPattern.pattern_id), col(ErrorPattern.fingerprint)
+    is_old = ~fingerprint.startswith(failures.FINGERPRINT_PREFIX, autoescape=True)
+    old_ones = select(ErrorPattern).where(pattern_id > after, is_old).order_by(pattern_id).limit(_BATCH)
+    old = session.scalars(old_ones.with_for_update(), execution_options={"populate_existing": True}).all()
+    last_id = old[-1].pattern_id if len(old) == _BATCH else None
+    whole = [p for p in old if p.historical_failures and not is_cut(p.historical_failures[-1])]
+    for pattern in whole:
+        _give(session, pattern, failures.read(pattern.historical_failures[-1]).fingerprint)
+    return Checked(len(old), len(whole), last_id)
+
+
+def _give(session: Session, pattern: ErrorPattern, fingerprint: str) -> None:
+    is_its_owner = (col(ErrorPattern.fingerprint) == fingerprint) | (
+        col(ErrorPattern.pattern_id) == merged_fingerprints.owner_of(literal(fingerprint))
+    )
+    owner = session.scalars(select(ErrorPattern).where(is_its_owner).with_for_update()).one_or_none()
+    if owner is not None:
+        _merged(session, owner, pattern)
+        return
+    pattern.fingerprint = fingerprint
+    with changes.locked(session, pattern):
+        session.flush()
+
+
+def _merged(session: Session, survivor: ErrorPattern, *merged: ErrorPattern) -> ErrorPattern:
+    together = [survivor, *merged]
+    survivor.frequency = min(sum(pattern.frequency for pattern in together), MAX_FREQUENCY)
+    survivor.created_at = min(pattern.created_at for pattern in together)
+    survivor.last_seen = max(pattern.last_seen for pattern in together)
+    survivor.keywords = _joined(together, "keywords", MAX_KEYWORDS)
+    survivor.preventive_checks = _joined(together, "preventive_checks", MAX_CHECKS)
+    by_last_seen = sorted(together, key=attrgetter("last_seen"))
+    survivor.historical_failures = [text for pattern in by_last_seen for text in pattern.historical_failures]
+    with changes.locked(session, survivor):
+        session.flush()
+    merged_fingerprints.hand_over(session, merged, survivor.pattern_id)
+    for pattern in merged:
+        session.delete(pattern)
+    session.flush()
+    return survivor
+
+
+def _locked(session: Session, pattern_ids: Sequence[str]) -> list[ErrorPattern]:
+    """The patterns in the given order, locked in that of their ids: in another, two calls could wait for each other."""
+    known = list(map(known_id, pattern_ids))
+    locked = (
+        select(ErrorPattern)
+        .where(col(ErrorPattern.pattern_id).in_([pattern_id for pattern_id in known if pattern_id is not None]))
+        .order_by(col(ErrorPattern.pattern_id))
+        .with_for_update()
+    )
+    found = {p.pattern_id: p for p in session.scalars(locked, execution_options={"populate_existing": True})}
+    for given, pattern_id in zip(pattern_ids, known, strict=True):
+        if pattern_id not in found:
+            raise PatternNotFoundError(given)
+    return [found[pattern_id] for pattern_id in dict.fromkeys(known) if pattern_id is not None]
+
+
+def _joined(patterns: Iterable[ErrorPattern], field: str, most: int) -> list[str]:
+    """What stands in the lists, each once in any case, as far as there is room."""
+    items: dict[str, str] = {}
+    for pattern in patterns:
+        for item in getattr(pattern, field):
+            items.setdefault(item.casefold(), item)
+    return list(items.values())[:most]
