@@ -1,6 +1,8 @@
 """Which patterns a context brings up, and in which order."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -94,6 +96,14 @@ class TestAnyContext:
 
     def test_an_empty_memory_knows_nothing(self, repository: ErrorPatternRepository) -> None:
         assert repository.rank_context("port") == []
+
+    def test_a_row_of_the_index_that_somebody_else_wrote_is_no_error(
+        self, repository: ErrorPatternRepository, database_file: Path
+    ) -> None:
+        repository.create(pattern("p", "broker"))
+        with closing(sqlite3.connect(database_file)) as connection, connection:
+            connection.execute("UPDATE error_pattern_keywords SET words = 0")
+        assert len(repository.match_context("broker")) == 1
 
     def test_a_pattern_of_many_words_a_character_fits_the_index(self) -> None:
         # Such characters stand for up to six words each, and PostgreSQL refuses what is too large for the column.

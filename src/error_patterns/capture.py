@@ -12,6 +12,7 @@ import inspect
 import logging
 import threading
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from types import TracebackType
@@ -130,14 +131,39 @@ class _Told:
         self.preventive_checks: tuple[str, ...] = tuple(preventive_checks)
 
 
-class FailureCapture:
+class _AsyncCapture(ABC):
+    """What both kinds of capture do in `async with`."""
+
+    def __init__(self) -> None:
+        self._trouble = Trouble()
+
+    async def __aenter__(self) -> Self:
+        """The capture itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Record the exception, and let it go on."""
+        if not is_news(error):
+            return
+        try:
+            mark(error, await self._recorded(text_of(error)))
+        except Exception as trouble:  # whatever it is, the failure of the caller is the one to be seen
+            self._trouble.warn(trouble)
+
+    @abstractmethod
+    async def _recorded(self, text: str) -> ErrorPattern: ...
+
+
+class FailureCapture(_AsyncCapture):
     """What `capture_failures` makes of a sync repository."""
 
     def __init__(self, repository: FailureRecorder, told: _Told) -> None:
         """Only `capture_failures` makes one."""
+        super().__init__()
         self._repository = repository
         self._told = told
-        self._trouble = Trouble()
 
     def __enter__(self) -> Self:
         """The capture itself."""
@@ -151,21 +177,6 @@ class FailureCapture:
             return
         try:
             mark(error, self._record(text_of(error)))
-        except Exception as trouble:  # whatever it is, the failure of the caller is the one to be seen
-            self._trouble.warn(trouble)
-
-    async def __aenter__(self) -> Self:
-        """The capture itself."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Record the exception in a thread, and let it go on."""
-        if not is_news(error):
-            return
-        try:
-            mark(error, await asyncio.to_thread(self._record, text_of(error)))
         except Exception as trouble:  # as above
             self._trouble.warn(trouble)
 
@@ -192,33 +203,18 @@ class FailureCapture:
             text, keywords=self._told.keywords, preventive_checks=self._told.preventive_checks
         )
 
+    async def _recorded(self, text: str) -> ErrorPattern:
+        return await asyncio.to_thread(self._record, text)
 
-class AsyncFailureCapture:
+
+class AsyncFailureCapture(_AsyncCapture):
     """What `capture_failures` makes of an async repository."""
 
     def __init__(self, repository: AsyncFailureRecorder, told: _Told) -> None:
         """Only `capture_failures` makes one."""
+        super().__init__()
         self._repository = repository
         self._told = told
-        self._trouble = Trouble()
-
-    async def __aenter__(self) -> Self:
-        """The capture itself."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Record the exception, and let it go on."""
-        if not is_news(error):
-            return
-        try:
-            pattern = await self._repository.record_failure(
-                text_of(error), keywords=self._told.keywords, preventive_checks=self._told.preventive_checks
-            )
-            mark(error, pattern)
-        except Exception as trouble:  # as above
-            self._trouble.warn(trouble)
 
     def __call__(self, function: Callable[P, Coroutine[Yielded, Sent, R]]) -> Callable[P, Coroutine[Yielded, Sent, R]]:
         """The `async def` function, with what it raises recorded.
@@ -233,6 +229,11 @@ class AsyncFailureCapture:
                 "cannot be awaited there; use an ErrorPatternRepository"
             )
         return _awaited_inside(self, function)
+
+    async def _recorded(self, text: str) -> ErrorPattern:
+        return await self._repository.record_failure(
+            text, keywords=self._told.keywords, preventive_checks=self._told.preventive_checks
+        )
 
     if not TYPE_CHECKING:  # type checkers are to see that there is no plain `with`; others are to be told what to do
 

@@ -186,7 +186,7 @@ def _heaviest(phrases: Iterable[Phrase], frequencies: dict[str, int], most: int)
 
 @functools.lru_cache(maxsize=4_096)
 def _weight(document_frequency: int, words: int) -> float:
-    return (1 + math.log(words)) / (1 + math.log(document_frequency))
+    return (1 + math.log(max(words, 1))) / (1 + math.log(document_frequency))  # 0 words is what a foreign hand wrote
 
 
 def _best_of(session: Session, question: _Question, pattern_ids: Sequence[str]) -> list[_Candidate]:
