@@ -1,16 +1,19 @@
 """Secrets leave a failure text, and nothing else does. Every secret here is made up."""
 
 import asyncio
+import logging
 import re
 import time
+import traceback
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
-from error_patterns import AsyncErrorPatternRepository, ErrorPattern, ErrorPatternRepository
+from error_patterns import AsyncErrorPatternRepository, DatabaseRejectedError, ErrorPattern, ErrorPatternRepository
 from error_patterns.failures import read, text_of
 from error_patterns.redaction import NO_REDACTION, Redaction, redact
 from error_patterns.redaction_rules import REDACTION_RULES
@@ -777,6 +780,25 @@ class TestRecording:
             repository.record_failure(failure)
         stored = " ".join(pattern.model_dump_json() for pattern in repository.list_all())
         assert [secret for _, secret in FAILURES.values() if len(secret) > 1 and secret in stored] == []
+
+    def test_no_secret_reaches_an_error(self, tmp_path: Path) -> None:
+        engine = create_engine(f"sqlite:///{tmp_path}/without_tables.db")  # which shows parameters, unlike ours
+        repository = ErrorPatternRepository(sessionmaker(engine))
+        for failure, secret in FAILURES.values():
+            with pytest.raises(DatabaseRejectedError) as caught:
+                repository.record_failure(failure)
+            assert len(secret) == 1 or secret not in "".join(traceback.format_exception(caught.value))
+        engine.dispose()
+
+    def test_no_secret_reaches_a_log(self, file_url: str, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO, "sqlalchemy")
+        engine = create_engine(file_url)  # which logs parameters, unlike ours
+        repository = ErrorPatternRepository(sessionmaker(engine))
+        for failure, _ in FAILURES.values():
+            repository.record_failure(failure)
+        engine.dispose()
+        assert "INSERT INTO error_patterns" in caplog.text
+        assert [secret for _, secret in FAILURES.values() if len(secret) > 1 and secret in caplog.text] == []
 
 
 class TestOfARepository:
