@@ -10,14 +10,15 @@ from sqlalchemy import (
     Index,
     PrimaryKeyConstraint,
     ScalarSelect,
+    Select,
     String,
     Table,
     delete,
     event,
-    insert,
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapper, Session
 from sqlalchemy.schema import conv
 from sqlmodel import SQLModel, col
@@ -51,14 +52,41 @@ def owner_of(fingerprint: ColumnElement[str | None]) -> ScalarSelect[str]:
     return owner.scalar_subquery()
 
 
+def owners(*, all_but: str) -> Select[str]:
+    """The patterns to which fingerprints lead that do not begin with the version."""
+    return select(merged_fingerprints.c.pattern_id).where(~_is_of(all_but))
+
+
+def _is_of(version: str) -> ColumnElement[bool]:
+    return merged_fingerprints.c.fingerprint.startswith(version, autoescape=True)
+
+
 def hand_over(session: Session, patterns: Iterable[ErrorPattern], to: str) -> None:
     """Have the fingerprints of these patterns, and those that led to them, lead to another."""
     patterns = list(patterns)
     led_to_them = merged_fingerprints.c.pattern_id.in_([pattern.pattern_id for pattern in patterns])
     session.execute(update(merged_fingerprints).where(led_to_them).values(pattern_id=to))
-    own = [{"fingerprint": p.fingerprint, "pattern_id": to} for p in patterns if p.fingerprint is not None]
-    if own:
-        session.execute(insert(merged_fingerprints), own)
+    lead(session, [p.fingerprint for p in patterns if p.fingerprint is not None], to)
+
+
+def lead(session: Session, fingerprints: Iterable[str], to: str) -> None:
+    """Have these fingerprints lead to a pattern, wherever they led before."""
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    for fingerprint in fingerprints:
+        row = insert(merged_fingerprints).values(fingerprint=fingerprint, pattern_id=to)
+        session.execute(row.on_conflict_do_update(index_elements=["fingerprint"], set_={"pattern_id": to}))
+
+
+def forget(session: Session, pattern_id: str, *, fingerprint: str) -> None:
+    """Have a fingerprint lead to the pattern no more."""
+    leads = merged_fingerprints.c.pattern_id == pattern_id, merged_fingerprints.c.fingerprint == fingerprint
+    session.execute(delete(merged_fingerprints).where(*leads))
+
+
+def forget_all_but(session: Session, pattern_id: str, version: str) -> None:
+    """Have the fingerprints that do not begin with the version lead to the pattern no more."""
+    leads = merged_fingerprints.c.pattern_id == pattern_id, ~_is_of(version)
+    session.execute(delete(merged_fingerprints).where(*leads))
 
 
 def erase(connection: Connection | Session, *pattern_ids: str) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from operator import attrgetter
 
 from sqlalchemy import ColumnElement, and_, delete, literal, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -53,27 +54,56 @@ def carry_over(session: Session, after: str) -> Checked:
     from error_patterns import failures  # noqa: PLC0415 - compiles a hundred expressions, for this call alone
 
     pattern_id, fingerprint = col(ErrorPattern.pattern_id), col(ErrorPattern.fingerprint)
-    is_old = ~fingerprint.startswith(failures.FINGERPRINT_PREFIX, autoescape=True)
+    is_old = ~fingerprint.startswith(failures.FINGERPRINT_PREFIX, autoescape=True) | pattern_id.in_(
+        merged_fingerprints.owners(all_but=failures.FINGERPRINT_PREFIX)
+    )
     old_ones = select(ErrorPattern).where(pattern_id > after, is_old).order_by(pattern_id).limit(_BATCH)
     old = session.scalars(old_ones.with_for_update(), execution_options={"populate_existing": True}).all()
     last_id = old[-1].pattern_id if len(old) == _BATCH else None
-    whole = [p for p in old if p.historical_failures and not is_cut(p.historical_failures[-1])]
-    for pattern in whole:
-        _give(session, pattern, failures.read(pattern.historical_failures[-1]).fingerprint)
-    return Checked(len(old), len(whole), last_id)
+    carried = 0
+    for pattern in old:
+        whole = (failure for failure in reversed(pattern.historical_failures) if not is_cut(failure))
+        if readings := list(dict.fromkeys(failures.read(failure).fingerprint for failure in whole)):
+            _lead_to(session, pattern, readings, failures.FINGERPRINT_PREFIX)
+            carried += 1
+    return Checked(len(old), carried, last_id)
 
 
-def _give(session: Session, pattern: ErrorPattern, fingerprint: str) -> None:
+def _lead_to(session: Session, pattern: ErrorPattern, readings: Sequence[str], version: str) -> None:
+    """Have the fingerprints of a pattern's failures, the newest first, lead to it, or to what has the first of them."""
+    if pattern.fingerprint is not None and not pattern.fingerprint.startswith(version):
+        pattern = _given(session, pattern, readings[0])
+    merged_fingerprints.forget_all_but(session, pattern.pattern_id, version)
+    for reading in readings:
+        if _owner(session, reading) is None:
+            merged_fingerprints.lead(session, [reading], pattern.pattern_id)
+
+
+def _given(session: Session, pattern: ErrorPattern, fingerprint: str) -> ErrorPattern:
+    """The pattern with this fingerprint as its own, or the one that has it already, with this one merged into it."""
+    owner = _owner(session, fingerprint)
+    if owner is pattern:
+        merged_fingerprints.forget(session, pattern.pattern_id, fingerprint=fingerprint)
+    elif owner is not None:
+        return _merged(session, owner, pattern)
+    try:
+        with session.begin_nested():
+            pattern.fingerprint = fingerprint
+            with changes.locked(session, pattern):
+                session.flush()
+    except IntegrityError:  # another transaction recorded such a failure, and was committed while this one waited
+        owner = _owner(session, fingerprint)
+        if owner is None:
+            raise
+        return _merged(session, owner, pattern)
+    return pattern
+
+
+def _owner(session: Session, fingerprint: str) -> ErrorPattern | None:
     is_its_owner = (col(ErrorPattern.fingerprint) == fingerprint) | (
         col(ErrorPattern.pattern_id) == merged_fingerprints.owner_of(literal(fingerprint))
     )
-    owner = session.scalars(select(ErrorPattern).where(is_its_owner).with_for_update()).one_or_none()
-    if owner is not None:
-        _merged(session, owner, pattern)
-        return
-    pattern.fingerprint = fingerprint
-    with changes.locked(session, pattern):
-        session.flush()
+    return session.scalars(select(ErrorPattern).where(is_its_owner).with_for_update()).one_or_none()
 
 
 def _merged(session: Session, survivor: ErrorPattern, *merged: ErrorPattern) -> ErrorPattern:

@@ -210,6 +210,28 @@ class TestRefingerprint:
         assert repository.get(third.pattern_id) is None
         assert repository.record_failure(OTHER).pattern_id == first.pattern_id
 
+    def test_a_pattern_to_which_its_own_new_fingerprint_was_merged_stays(
+        self, repository: ErrorPatternRepository, outdated: Callable[[ErrorPattern], None]
+    ) -> None:
+        first = repository.record_failure(FAILURE)
+        outdated(first)
+        repository.merge(first.pattern_id, [repository.record_failure(FAILURE).pattern_id])
+        assert repository.refingerprint() == 1
+        again = repository.record_failure(FAILURE)
+        assert (again.pattern_id, again.frequency) == (first.pattern_id, 3)
+
+    def test_failures_of_merged_patterns_stay_known(
+        self, repository: ErrorPatternRepository, outdated: Callable[[ErrorPattern], None], engine: Engine
+    ) -> None:
+        first, second = repository.record_failure(FAILURE), repository.record_failure(OTHER)
+        outdated(first)
+        repository.merge(first.pattern_id, [second.pattern_id])
+        with Session(engine) as session, session.begin():
+            session.execute(text("UPDATE error_pattern_fingerprints SET fingerprint = '0:merged'"))
+        repository.refingerprint()
+        assert [repository.record_failure(failure).pattern_id for failure in (FAILURE, OTHER)] == [first.pattern_id] * 2
+        assert repository.refingerprint() == 0
+
     def test_what_is_stored_cut_off_is_left_as_it_is(
         self, repository: ErrorPatternRepository, outdated: Callable[[ErrorPattern], None]
     ) -> None:
