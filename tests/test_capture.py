@@ -11,7 +11,8 @@ import threading
 import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Sequence
-from contextlib import closing
+from concurrent.futures import Future
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -525,3 +526,51 @@ class TestDecorator:
 
         with pytest.raises(TypeError, match=r"numbers is a generator"):
             capture_failures(repository)(numbers)
+
+
+class TestShared:
+    def test_an_exception_that_several_threads_get_is_recorded_once(self, repository: ErrorPatternRepository) -> None:
+        started = threading.Barrier(3)
+
+        def wait_for(future: "Future[None]") -> None:
+            started.wait()
+            with suppress(KeyError), capture_failures(repository):
+                future.result()
+
+        failed: Future[None] = Future()
+        failed.set_exception(KeyError("region"))
+        threads = [threading.Thread(target=wait_for, args=(failed,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert recorded(repository) == {"KeyError: 'region'": 1}
+
+    def test_an_exception_that_several_tasks_get_is_recorded_once(self, file_url: str) -> None:
+        async def all_wait() -> int:
+            async with AsyncErrorPatternRepository.open(file_url) as repository:
+                failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+                failed.set_exception(KeyError("region"))
+
+                async def wait_for() -> None:
+                    with suppress(KeyError):
+                        async with capture_failures(repository):
+                            await failed
+
+                await asyncio.gather(*(wait_for() for _ in range(3)))
+                return sum(pattern.frequency for pattern in await repository.list_all())
+
+        assert asyncio.run(all_wait()) == 1
+
+
+class TestUnreadable:
+    def test_an_exception_without_a_readable_dict_leaves_as_it_is(self, repository: ErrorPatternRepository) -> None:
+        class UnreadableError(Exception):
+            @property
+            def __dict__(self) -> dict[str, object]:  # type: ignore[override]  # as no exception should
+                raise RuntimeError("no dict")
+
+        error = UnreadableError()
+        with pytest.raises(UnreadableError) as caught_error, capture_failures(repository):
+            raise error
+        assert caught_error.value is error

@@ -142,6 +142,9 @@ class TestSameFailure:
             ("NameError: name 'lenn' is not defined", "NameError: name 'lenn' is not defined. Did you mean: 'len'?"),
             ("2026-01-31 10:00:00 ERROR job: it failed", "Nov  2 02:10:34 host1 job: it failed"),
             ("bash: line 3: jq: command not found", "/bin/sh: 1: jq: command not found"),
+            ("web-7d9c5b8f6d-x2x4z was evicted", "web-6f4c5b8f6d-bbbbb was evicted"),
+            ("denied, RequestId: 9V8TQ4P1K2QXZ7AB", "denied, RequestId: 7X8TQ4P1K2QXZ7AC"),
+            ("not found: '/tmp/tmpabcdefgh'", "not found: '/var/tmp/tmpk3x9_a2q'"),
             ("/a/x.c:3:1: error: no size", "x.c:70:12: error: no size\nmake: *** [Makefile:7: x.o] Error 1"),
         ],
     )
@@ -189,8 +192,9 @@ class TestOtherFailure:
             ("ModuleNotFoundError", "ImportError"),
             ("in load", "in load_all"),
             ("No module named", "Cannot load"),
+            ("ModuleNotFoundError", "app.ModuleNotFoundError"),
         ],
-        ids=["module", "type", "function", "message"],
+        ids=["module", "type", "function", "message", "module of the type"],
     )
     def test_what_tells_tracebacks_apart_counts(self, old: str, new: str) -> None:
         assert read(TRACEBACK.replace(old, new)).fingerprint != read(TRACEBACK).fingerprint
@@ -207,6 +211,16 @@ class TestOtherFailure:
             ("PermissionError: [Errno 13] refused", "PermissionError: [Errno 1] refused"),
             ("No such file or directory: '/a/x.yaml'", "No such file or directory: '/a/y.yaml'"),
             ("x.c:3:1: error: no size", "x.c:3:1: error: no length"),
+            ("KeyError: '/users'", "KeyError: '/orders'"),
+            ("Command './deploy.sh --env prod' returned 1", "Command './test.sh' returned 1"),
+            ('process "/bin/sh -c pip install a" failed', 'process "/bin/sh -c pip install b" failed'),
+            ("error: command '/usr/bin/gcc' failed", "error: command '/usr/bin/rustc' failed"),
+            ("[Errno 13] Permission denied: '/etc/shadow'", "[Errno 13] Permission denied: '/run/docker.sock'"),
+            ("bash: cd: /srv/data: No such file or directory", "bash: cd: /srv/models: No such file or directory"),
+            ("a.ClientResponseError: 404, message='x'", "a.ClientResponseError: 503, message='x'"),
+            ("The requested URL returned error: 403", "The requested URL returned error: 500"),
+            ('OperationalError: (1045, "no")', 'OperationalError: (2003, "no")'),
+            ("it failed: 0x80070005", "it failed: 0x80004005"),
         ],
     )
     def test_what_tells_texts_apart_counts(self, first: str, second: str) -> None:

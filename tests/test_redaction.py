@@ -248,6 +248,10 @@ token = get_token(request)
     cookies = response.cookies
     cookies = {}
 max_tokens=4096
+app.errors.MissingApiKey: OPENAI_ORG
+jwt.exceptions.InvalidToken: signature_mismatch
+POST /reset-password: 500
+Token: EOF
 max_tokens: 4096
 "max_tokens": 4096
 token_count: 12

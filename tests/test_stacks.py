@@ -223,9 +223,12 @@ retries.0
 """
         text = PYTHON.rpartition("json.decoder")[0] + raised
         assert the_last(text).details == ("api_key", "missing", "retries.0", "int_type")
+        assert the_last(f"{text}worker: stopping\nbye\n").details == the_last(text).details
 
     def test_a_traceback_that_is_cut_off_is_none(self) -> None:
-        assert stacks_of(PYTHON.rpartition("json.decoder")[0]) == []
+        cut_off = PYTHON.rpartition("json.decoder")[0]
+        assert stacks_of(cut_off) == []
+        assert stacks_of(f"{PYTHON}\n{cut_off}") == stacks_of(PYTHON)
 
 
 class TestJava:

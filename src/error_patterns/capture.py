@@ -145,12 +145,15 @@ class _AsyncCapture(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Record the exception, and let it go on."""
-        if not is_news(error):
-            return
         try:
-            mark(error, await self._recorded(text_of(error)))
+            if is_news(error):
+                mark(error, await self._recorded(text_of(error)))
         except Exception as trouble:  # whatever it is, the failure of the caller is the one to be seen
+            give_back(error)
             self._trouble.warn(trouble)
+        except BaseException:  # the task is cancelled
+            give_back(error)
+            raise
 
     @abstractmethod
     async def _recorded(self, text: str) -> ErrorPattern: ...
@@ -173,11 +176,11 @@ class FailureCapture(_AsyncCapture):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Record the exception, and let it go on."""
-        if not is_news(error):
-            return
         try:
-            mark(error, self._record(text_of(error)))
+            if is_news(error):
+                mark(error, self._record(text_of(error)))
         except Exception as trouble:  # as above
+            give_back(error)
             self._trouble.warn(trouble)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
@@ -269,8 +272,18 @@ def _name_of(function: Callable[..., object]) -> str:
 
 
 def is_news(error: BaseException | None) -> TypeGuard[Exception]:
-    """Whether it is a failure, and one that was neither recorded yet nor waits to be."""
-    return isinstance(error, Exception) and _IS_RECORDED not in vars(error)
+    """Whether it is a failure that was neither recorded yet nor waits to be; whoever is told so is to record it.
+
+    Threads and tasks that wait for one future get the same exception, and ask this at once.
+    """
+    claim: list[object] = []  # a value that can be pickled, and is nobody else's
+    return isinstance(error, Exception) and vars(error).setdefault(_IS_RECORDED, claim) is claim
+
+
+def give_back(error: BaseException | None) -> None:
+    """Let it be news again, as it could not be recorded."""
+    with suppress(Exception):  # of an exception without a readable `__dict__`
+        vars(error).pop(_IS_RECORDED, None)
 
 
 def mark(error: Exception, pattern: ErrorPattern | None = None) -> None:

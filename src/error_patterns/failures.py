@@ -29,6 +29,7 @@ _NO_KEYWORDS = frozenset(
     "a an and are as at be but by for from has have in into is it its no not of on or that the this to was were "
     "with while when you your line file call last most recent traceback during handling another occurred".split()
 )
+_MODULES_OF_NONE = re.compile(r"^(?:builtins|exceptions|__main__)\.")  # which not every way of printing names
 _PLACEHOLDER = re.compile(r"<\w+>")
 _NAME = re.compile(r"[^\W\d][\w.]*\w|[^\W\d]")
 
@@ -76,7 +77,7 @@ def _said(stack: Stack) -> list[str]:
 
 def _fingerprint(stacks: Sequence[Stack], said: Sequence[Sequence[str]]) -> str:
     parts = [
-        (*(f"in {function}" for function in stack.functions), unqualified(stack.kind), *lines)
+        (*(f"in {function}" for function in stack.functions), _MODULES_OF_NONE.sub("", stack.kind), *lines)
         for stack, lines in zip(stacks, said, strict=False)
     ]
     # Each stack once, as whoever tries again fails again.

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from typing_extensions import override
 
-from error_patterns.capture import FailureRecorder, Trouble, is_news, mark, text_of
+from error_patterns.capture import FailureRecorder, Trouble, give_back, is_news, mark, text_of
 
 _OWN_LOGGERS = ("error_patterns", "sqlalchemy", "alembic")
 
@@ -100,8 +100,7 @@ class FailureHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Hand the exception of the record over to the thread that records."""
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        if is_news(error):
-            self._queue.take(error)
+        self._queue.take(error)
 
     @override
     def flush(self) -> None:
@@ -147,15 +146,20 @@ class _FailureQueue:
         """Whether it is the own thread that asks."""
         return threading.current_thread() is self._thread
 
-    def take(self, error: Exception) -> None:
-        """Let the exception wait, if there is room."""
+    def take(self, error: BaseException | None) -> None:
+        """Let the exception wait, if it is news and there is room."""
         try:
+            if not is_news(error):
+                return
             text = text_of(error)
             with self._changed:
                 if self._is_taken(text):
                     mark(error)
                     self._start()
+                else:
+                    give_back(error)
         except Exception as trouble:  # such as a RecursionError where no room is left on the stack
+            give_back(error)
             self._note(trouble)
 
     def wait(self, patience: float | None) -> bool:

@@ -33,6 +33,9 @@ _TIMES = (
 _CODE = (
     r"\b(?:errno|winerror|sqlstate|http(?:/\d(?:\.\d)?)?|code|status|signal|rc|(?:status|exit|return|error)[ _-]?code"
     r"|exit[ _-]status|exit(?:ed with|ed)?|error(?!s?[:=]))[\"']?[ =:]{0,3}[\[(\"']?-?\d{1,6}\b(?![.,:]?\d)"
+    r"|\b(?:returned(?: error)?:?|status of|response|got|received|unexpected) \[?[1-5]\d\d\b(?![.,:]?\d)"
+    r"|(?:^|(?<=: ))[1-5]\d\d(?=[,:] )|\bcurl: \(\d{1,3}\)|\bfailed \(\d{1,5}(?=: )"
+    r"|(?<![\w)])\(\d{3,5}(?=, [b\"'])|\bORA-\d{5}\b"
     r"|(?<![\w.])[1-5]\d\d (?=(?:client |server |internal |proxy |service |gateway |payload |request )?(?:error"
     r"|not found|forbidden|unauthorized|conflict|gone|bad|unavailable|timeout|time-out|too|unprocessable))"
 )
@@ -71,7 +74,9 @@ _WITH_DIGITS = _rules(
     (
         "<id>",
         r"(?<![a-z0-9])(?=[a-z]{0,25}\d)[0-7][0-9a-hjkmnp-tv-z]{25}(?![a-z0-9])",
-        r"(?<=[a-z0-9]-)[0-9a-f]{8,10}-[a-z0-9]{5}(?![\w-])",  # of Kubernetes, behind the name of a deployment
+        # Of a pod, behind the name of its deployment: the letters that Kubernetes takes for both parts.
+        r"(?<=[a-z0-9]-)(?=[b-z]{0,9}\d)[b-df-hj-np-tv-z0-9]{8,10}-[b-df-hj-np-tv-z0-9]{5}(?![a-z0-9-])",
+        r"(?<=request id: )\w{8,64}|(?<=requestid: )\w{8,64}|(?<=host id: )\S{8,128}",
     ),
     ("<hash>", r"\b(?:md5|sha1|sha224|sha256|sha384|sha512)[:-][\w+/=-]{16,}"),
     (
@@ -84,7 +89,7 @@ _WITH_DIGITS = _rules(
     ),
     (
         "<hex>",
-        r"\b0x[0-9a-f]+\b",
+        r"\b0x(?![8c]00[0-9a-f]{5}\b)[0-9a-f]+\b",  # but not an HRESULT or NTSTATUS
         r"(?<![a-z0-9])(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,}(?![a-z0-9])",
     ),
     ("<temporary>", r"(?<![a-z0-9])tmp(?:\.[a-z0-9]{6,12}|(?=[a-z_]{0,8}\d)[a-z0-9_]{8})(?![a-z0-9])"),
@@ -92,8 +97,10 @@ _WITH_DIGITS = _rules(
 _PATHS = tuple(
     re.compile(expression, re.IGNORECASE)
     for expression in (
-        # Between quotes a path may have spaces. Without a drive, a server or dots, a backslash begins an escape.
-        r"(?<=[\"'`\u2018])(?:(?:[a-z]:|~|\.{1,2})[\\/]|/|\\{2,4}(?=\w))[^\"'`\u2019\n]*(?=[\"'`\u2019])",
+        # Between quotes a path may have spaces, but not before an option, as in a command. Without a drive, a server or
+        # dots, a backslash begins an escape.
+        r"(?<=[\"'`\u2018])(?:(?:[a-z]:|~|\.{1,2})[\\/]|/|\\{2,4}(?=\w))(?:[^\"'`\u2019\n -]|(?! -)[ -])*"
+        r"(?=[\"'`\u2019])",
         r"(?<!\w)[a-z]:(?:\\{1,2}|/)(?:[^\\/:*?\"'<>|\n]{1,80}[\\/]{1,2})*[\w.@+$~-]*",
         r"(?<![\w.<>\\])(?:(?:~\w{0,32}|\.{1,2})[\\/]|/|\\\\(?=\w))(?:\\ |[\w.@+=,#~$%/\\-])+(?<![.,])",
     )
@@ -101,10 +108,13 @@ _PATHS = tuple(
 _NUMBERS = re.compile(f"(?P<code>{_CODE})|(?P<amount>{_AMOUNT})|{_NUMBER}", re.IGNORECASE)
 
 _DIGIT = re.compile(r"\d")
-_MISSES_A_FILE = re.compile(
-    r"no such file|not found|cannot find|can't find|does(?: not|n't) exist|not exist|\bmissing\b|ENOENT", re.IGNORECASE
+# Where the last name of a path is what is missing, refused, or did not succeed. What is all in quotes is a key.
+_NAMES_A_FILE = re.compile(
+    r"no such file|not found|cannot find|can't find|not exist|n't exist|\bmissing\b|ENOENT|permission denied|EACCES"
+    r"|\bcommand\b|\bprocess\b|\bexec\b|^(?:KeyError: )?(?:'[^'\n]*'|\"[^\"\n]*\")$",
+    re.IGNORECASE,
 )
-_FILE_NAME = re.compile(r"[\\/]([^\\/]{1,80}\.[a-z][a-z0-9]{0,7})$", re.IGNORECASE)
+_LAST_NAME = re.compile(r"[\\/](?!<|tmp[a-z0-9_]{8}(?![a-z0-9_]))([^\\/]{1,80})[\\/]*$", re.IGNORECASE)
 
 
 def without_escapes(text: str) -> str:
@@ -121,14 +131,14 @@ def normalised(line: str) -> str:
     line = line[:LONGEST_LINE]
     for expression, placeholder in _NAMES + (_WITH_DIGITS if _DIGIT.search(line) else ()):
         line = expression.sub(placeholder, line)
-    names_a_file = _MISSES_A_FILE.search(line) is not None
+    names_a_file = _NAMES_A_FILE.search(line) is not None
     for expression in _PATHS:
-        line = expression.sub(_file_name if names_a_file else "<path>", line)
+        line = expression.sub(_last_name if names_a_file else "<path>", line)
     return " ".join(_NUMBERS.sub(_placeholder_of_number, line).split())
 
 
-def _file_name(path: re.Match[str]) -> str:
-    name = _FILE_NAME.search(path[0])
+def _last_name(path: re.Match[str]) -> str:
+    name = _LAST_NAME.search(path[0])
     return f"<path> {name[1]}" if name else "<path>"
 
 
@@ -146,7 +156,7 @@ _LOG_PREFIX = re.compile(
     rf"|(?:[\[(]?{_LOG_TIME}[\])]?|\[(?i:{_SYSLOG_TIME})\]|\[?{_LEVEL}\b(?! {{0,8}}\d))"
     rf"(?:[\s|:,-]{{0,8}}(?:\[[^\]\n]{{0,80}}\]|\(\d{{1,10}}\)|{_LEVEL}\b|std(?:out|err) [FP]\b"
     rf"|\d{{1,10}}(?=[\s:]{{1,4}}(?:\d{{1,10}}[\s:]{{1,4}})?(?:{_LEVEL}\b|\[))))"
-    r"{0,6}(?:\]?[\s|:,-]{1,8}|\]))?"
+    r"{0,6}(?:\]?[\s|:,-]{1,8}|\]|$))?"
 )
 
 

@@ -28,9 +28,10 @@ _SENSITIVE = (
     r"(?:[_-]?(?:\d{1,3}|v\d|prod|production|staging|dev|test|live|old|new|value|hash|base|b64|base64|confirm|"
     r"confirmation|plain|primary|secondary|current))?"
 )
-# Keys of data and tokens of text. `PWD` is the working directory of a shell besides.
+# Keys of data, tokens of text, and exceptions about secrets. `PWD` is the working directory of a shell besides.
 _HARMLESS_NAME = (
-    r"(?-i:(?:OLD)?PWD=[/~])|[\w.-]*?(?<![^\W_])(?:(?:any|attribute|bad|blob|bucket|cache|candidate|child|column|"
+    r"(?-i:(?:OLD)?PWD=[/~]|(?:\w+\.)*(?:Bad|Duplicate|Expired|Invalid|Missing|NoSuch|Unknown|Wrong)[A-Z]\w*: )|"
+    r"[\w.-]*?(?<![^\W_])(?:(?:any|attribute|bad|blob|bucket|cache|candidate|child|column|"
     r"composite|config|conflict|context|correlation|data|dataset|dedup|dict|distribution|duplicate|end|entity|env|"
     r"event|feature|field|file|first|flag|foreign|group|hash|host|hot|i18n|idempotency|index|input|invalid|issue|item|"
     r"job|join|label|last|lookup|map|merge|message|metric|missing|natural|next|node|object|option|order|output|param|"
@@ -40,7 +41,7 @@ _HARMLESS_NAME = (
     r"prev|sep|special|start|stop|sync|unexpected|unk)[_-]?token|(?:first|full|last|multi|second|single)[_-]pass)"
     r"(?![\w.-])"
 )
-_NAME = rf"(?<![\w.-])(?<!\[redacted\])(?=[\w.-]*{_SENSITIVE}(?![\w.-]))(?!{_HARMLESS_NAME})(?P<name>[\w.-]++)"
+_NAME = rf"(?<![\w./-])(?<!\[redacted\])(?=[\w.-]*{_SENSITIVE}(?![\w.-]))(?!{_HARMLESS_NAME})(?P<name>[\w.-]++)"
 # Unquoted passwords have quotes and commas inside: those end one only where a delimiter or a name follows them.
 _VALUE = (
     r"(?:[bfru]{0,2}(?P<open>\\{0,8}(?:\"\"\"|'''|[\"'])))?+"
@@ -170,11 +171,11 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 _WORDS = frozenset(
-    "a an and any are array as at await bool boolean bytes can cannot char could denied empty expected expired failed "
-    "false field for from has i if in include incorrect int integer invalid is it lambda may missing must my needs new "
-    "nil no none not null number object of ok omit on optional or provided rejected required revoked same-origin "
-    "secretstr self should str string text that the then this to true undefined unexpected unicode unknown unset valid "
-    "varchar was were when will with would wrong yield your".split()
+    "a an and any are array as at await bool boolean bytes can cannot char could denied empty eof expected expired "
+    "failed false field for from has i if in include incorrect int integer invalid is it lambda may missing must my "
+    "needs new nil no none not null number object of ok omit on optional or provided rejected required revoked "
+    "same-origin secretstr self should str string text that the then this to true undefined unexpected unicode unknown "
+    "unset valid varchar was were when will with would wrong yield your".split()
 )
 _PROSE = re.compile(r"[a-z]+(?:['-][a-z]+)*[.!?:]?", re.IGNORECASE)
 _WORD_AND_BLANK = re.compile(r"[\w\]] ")

@@ -92,7 +92,7 @@ def _python(lines: Sequence[str]) -> list[Stack]:
             details = [source] if source else _fields(message, after)
             found.append(Stack(raised[0], raised["kind"], message, tuple(details), _that_count(frames)))
             lead, frames, source = None, [], ""
-    return [] if lead is not None else found
+    return found
 
 
 _MOST_DETAILS = 300  # lines
@@ -103,11 +103,12 @@ _BROKEN_RULE = re.compile(r" .*[\[(]type=([\w.]{1,100})")
 def _fields(message: str, lines: Iterable[str]) -> Iterator[str]:
     """The fields in which pydantic found errors, and which rules these break."""
     if _VALIDATION.match(message):
-        for line in itertools.takewhile(str.strip, lines):
-            if not line.startswith(" "):
-                yield line
-            elif rule := _BROKEN_RULE.match(line):
-                yield rule[1]
+        told = (line for line in lines if not line.startswith("    For further information"))
+        for field, rule in zip(told, told, strict=False):  # each takes the next line
+            broken = _BROKEN_RULE.match(rule)
+            if broken is None or field.startswith(" "):
+                return
+            yield from (field, broken[1])
 
 
 # The JVM, JavaScript and .NET name the exception first, and then its frames.
@@ -151,7 +152,7 @@ def _exception_first(lines: Sequence[str]) -> list[Stack]:
 
     for line in map(without_log_prefix, lines):
         if (at := _AT.match(line)) and thrown is not None:
-            frames += _placed(at["place"])
+            frames += _placed(at["place"].rstrip(" [{,"))
         elif (named := _THROWN.match(line.strip())) and _OF_AN_EXCEPTION.search(unqualified(named["kind"])):
             close()
             thrown = named
