@@ -97,6 +97,18 @@ def test_the_lines_that_tell_what_went_wrong_are_kept(text: str, lines: list[str
     assert telling_lines(text.splitlines()) == lines
 
 
+@pytest.mark.parametrize("text", [PYTEST, GCC, RUSTC], ids=["pytest", "gcc", "rustc"])
+@pytest.mark.parametrize("prefix", ["2026-01-31T10:00:05.1234567Z ", "web-1  | "])
+def test_they_are_known_in_the_log_of_a_job(text: str, prefix: str) -> None:
+    logged = [f"{prefix}{line}" for line in text.splitlines()]
+    assert telling_lines(logged) == telling_lines(text.splitlines())
+
+
+def test_what_a_job_marks_as_an_error_is_kept() -> None:
+    log = ["2026-01-31T10:00:05.1234567Z loading", "2026-01-31T10:00:05.1234567Z ##[error]it failed"]
+    assert telling_lines(log) == ["it failed"]
+
+
 @pytest.mark.parametrize(
     "line",
     [

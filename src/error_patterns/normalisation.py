@@ -154,9 +154,10 @@ _LOG_PREFIX = re.compile(
     # Of syslog: the host goes, and the number of the process; its name stays.
     rf"|(?:<\d{{1,3}}>)?(?i:{_SYSLOG_TIME}) (?:[\w.:-]{{1,253}} (?=[\w./-]{{1,80}}(?:\[\d{{1,10}}\])?: ))?"
     rf"|(?:[\[(]?{_LOG_TIME}[\])]?|\[(?i:{_SYSLOG_TIME})\]|\[?{_LEVEL}\b(?! {{0,8}}\d))"
-    rf"(?:[\s|:,-]{{0,8}}(?:\[[^\]\n]{{0,80}}\]|\(\d{{1,10}}\)|{_LEVEL}\b|std(?:out|err) [FP]\b"
+    rf"(?:[\s|:,-]{{0,8}}(?:\[[^\]\n]{{0,80}}\]|\(\d{{1,10}}\)|{_LEVEL}\b|std(?:out|err) [FP]\b|##\[\w{{1,12}}(?=\])"
+    r"|[\w.:-]{1,253}(?= [\w./-]{1,80}\[\d{1,10}\]: )"  # the host, in front of a program and its process
     rf"|\d{{1,10}}(?=[\s:]{{1,4}}(?:\d{{1,10}}[\s:]{{1,4}})?(?:{_LEVEL}\b|\[))))"
-    r"{0,6}(?:\]?[\s|:,-]{1,8}|\]|$))?"
+    r"{0,6}(?:\]?(?:[\s|:,]|-(?=\s)){1,8}|\]|$))?"
 )
 
 

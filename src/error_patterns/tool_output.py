@@ -15,7 +15,9 @@ from error_patterns.wordings import reworded_line
 def telling_lines(lines: Sequence[str]) -> list[str]:
     """The lines that tell what went wrong, normalised."""
     lines = [line.rstrip() for line in lines]
-    return next(filter(None, (list(read(lines)) for read in (_pytest, _compiler, _errors_of_a_log, _every))), [])
+    bare = [without_log_prefix(line) for line in lines]  # as a job of continuous integration prints them
+    ways = (_pytest, lines), (_compiler, lines), (_pytest, bare), (_compiler, bare), (_errors_of_a_log, lines)
+    return next(filter(None, (list(read(given)) for read, given in (*ways, (_every, bare)))), [])
 
 
 _PYTEST_TITLE = re.compile(r"_{2,} (?P<test>\S(?:.{0,300}\S)?) _{2,}$")
@@ -80,7 +82,7 @@ def _errors_of_a_log(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _every(lines: Sequence[str]) -> Iterator[str]:
-    return (_plain(said) for said in map(without_log_prefix, lines) if said)
+    return (_plain(line) for line in lines if line)
 
 
 _SHELL = re.compile(r"(?:/\S{1,100}/)?-?(?:ba|z|da|k|a|fi)?sh: (?:(?:line )?\d{1,7}: )?")
