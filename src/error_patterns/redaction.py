@@ -87,8 +87,3 @@ NO_REDACTION: Final = Redaction(without=frozenset(REDACTION_RULES))
 
 EVERY_RULE: Final = Redaction()
 """The default: all rules, and no pattern besides."""
-
-
-def redact(text: str) -> str:
-    """The text without secrets, by every rule."""
-    return EVERY_RULE.redact(text)

@@ -37,7 +37,7 @@ class _Frame(NamedTuple):
 
 
 def stacks_of(text: str) -> list[Stack]:
-    """The stacks of a text, the one that it ends with last; none if the text has no stack, or one that is cut off."""
+    """The stacks of a text, the one that the program ended with last, without those that are cut off."""
     lines = text.splitlines()
     return next(filter(None, (read(lines) for read in (_python, _exception_first, _go, _rust))), [])
 

@@ -50,7 +50,7 @@ def merge(session: Session, into: str, others: Sequence[str]) -> ErrorPattern:
 
 
 def carry_over(session: Session, after: str) -> Checked:
-    """Give the next patterns whose fingerprint is of another version that of this one, and join what is one now."""
+    """Give this version's fingerprints to the next patterns that have those of another, and join what is one now."""
     from error_patterns import failures  # noqa: PLC0415 - compiles a hundred expressions, for this call alone
 
     pattern_id, fingerprint = col(ErrorPattern.pattern_id), col(ErrorPattern.fingerprint)
