@@ -205,7 +205,7 @@ class TestLocked:
     def test_opening_a_new_database_says_so_after_the_timeout(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("error_patterns.database.SQLITE_BUSY_TIMEOUT", 0.05)
+        monkeypatch.setattr("error_patterns.database.engines.SQLITE_BUSY_TIMEOUT", 0.05)
         with locked(tmp_path / "new.db"):
             assert "locked by another writer" in str(refusal(f"sqlite:///{tmp_path / 'new.db'}"))
 

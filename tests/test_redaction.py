@@ -15,8 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from error_patterns import AsyncErrorPatternRepository, DatabaseRejectedError, ErrorPattern, ErrorPatternRepository
 from error_patterns.failures import read, text_of
-from error_patterns.redaction import EVERY_RULE, NO_REDACTION, Redaction
-from error_patterns.redaction_rules import REDACTION_RULES
+from error_patterns.redaction import EVERY_RULE, NO_REDACTION, REDACTION_RULES, Redaction
 
 redact = EVERY_RULE.redact
 

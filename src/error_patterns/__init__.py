@@ -8,7 +8,7 @@
 
 from typing import TYPE_CHECKING
 
-from error_patterns.capture import capture_failures
+from error_patterns.capture import FailureHandler, capture_failures
 from error_patterns.errors import (
     DatabaseRejectedError,
     DatabaseUnavailableError,
@@ -20,11 +20,9 @@ from error_patterns.errors import (
     SchemaTooNewError,
 )
 from error_patterns.guidance import render_guidance
-from error_patterns.log_handler import FailureHandler
 from error_patterns.matching import RELEVANT_SCORE
 from error_patterns.models import ErrorPattern
-from error_patterns.redaction import NO_REDACTION, Redaction
-from error_patterns.redaction_rules import REDACTION_RULES
+from error_patterns.redaction import NO_REDACTION, REDACTION_RULES, Redaction
 from error_patterns.repository import ErrorPatternRepository
 from error_patterns.results import KeywordCount, PatternMatch, PatternStatistics
 

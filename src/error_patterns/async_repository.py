@@ -13,14 +13,14 @@ from sqlalchemy.orm import Session
 from tenacity import AsyncRetrying
 
 from error_patterns import index_check, operations, recording, upkeep
-from error_patterns.async_database import AsyncDatabase
-from error_patterns.cancellation import as_a_step
-from error_patterns.driver_errors import translated_errors
+from error_patterns.database.async_engines import AsyncDatabase
+from error_patterns.database.cancellation import as_a_step
+from error_patterns.database.driver_errors import translated_errors
+from error_patterns.database.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
 from error_patterns.index_check import Sweep
 from error_patterns.models import ErrorPattern
 from error_patterns.redaction import EVERY_RULE, Redaction
 from error_patterns.results import PatternMatch, PatternStatistics
-from error_patterns.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
 
 P = ParamSpec("P")
 R = TypeVar("R")

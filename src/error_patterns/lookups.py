@@ -12,8 +12,8 @@ from sqlalchemy import BindParameter, Row, Select, bindparam, func, literal, sel
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from error_patterns.database.json_sql import elements, gathered
 from error_patterns.fields import JSON_ARRAY
-from error_patterns.json_sql import elements, gathered
 from error_patterns.keyword_index import keyword_index as index
 from error_patterns.models import ErrorPattern
 

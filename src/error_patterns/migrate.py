@@ -18,8 +18,8 @@ from alembic.util import CommandError
 from sqlalchemy import JSON, URL, Connection, Engine, MetaData
 from sqlmodel import AutoString, UTCDateTime
 
-from error_patterns.database import create_engine, switch_to_wal
-from error_patterns.driver_errors import translated_errors
+from error_patterns.database.driver_errors import translated_errors
+from error_patterns.database.engines import create_engine, switch_to_wal
 from error_patterns.errors import DatabaseRejectedError, SchemaOutOfDateError, SchemaTooNewError
 from error_patterns.keyword_index import keyword_index
 from error_patterns.merged_fingerprints import merged_fingerprints

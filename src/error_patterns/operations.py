@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col
 
-from error_patterns import adoption, changes, json_sql, keyword_index, matching, merged_fingerprints
-from error_patterns.cancellation import stop_if_cancelled
+from error_patterns import adoption, changes, keyword_index, matching, merged_fingerprints
+from error_patterns.database import json_sql
+from error_patterns.database.cancellation import stop_if_cancelled
 from error_patterns.errors import PatternAlreadyExistsError, PatternNotFoundError
 from error_patterns.fields import known_id
 from error_patterns.guidance import render_guidance

@@ -9,8 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from error_patterns import changes, json_sql, keyword_index, merged_fingerprints
-from error_patterns.cancellation import stop_if_cancelled
+from error_patterns import changes, keyword_index, merged_fingerprints
+from error_patterns.database import json_sql
+from error_patterns.database.cancellation import stop_if_cancelled
 from error_patterns.errors import PatternNotFoundError
 from error_patterns.fields import MAX_CHECKS, MAX_FREQUENCY, MAX_KEYWORDS, as_utc, known_id
 from error_patterns.index_check import Checked

@@ -1,7 +1,7 @@
 """The same calls as somebody writes them by hand with SQLModel, on the table of this package.
 
-The listeners of the table keep the keyword index here too, and the functions of `error_patterns.failures` read the
-failures, so that the same is done.
+The listeners of the table keep the keyword index here too, and `error_patterns.failures` reads the failures, so that
+the same is done.
 """
 
 from collections import Counter

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from error_patterns.normalisation import without_log_prefix
+from error_patterns.failures.normalisation import without_log_prefix
 
 
 class Stack(NamedTuple):

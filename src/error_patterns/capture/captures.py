@@ -1,63 +1,24 @@
-"""Exceptions recorded where they pass by: `capture_failures`, and what `FailureHandler` shares with it.
-
-Locals are not kept: an exception becomes text, without its frames of this module, before anything waits. That it was
-recorded is noted in its own `__dict__`, as built-in exceptions take no weak references, and a table of ids would take a
-new exception for the one whose memory it got. The note goes with the exception through pickling and so between
-processes, and ends with it.
-"""
+"""Exceptions recorded where they leave a block or a function: `capture_failures`."""
 
 import asyncio
 import functools
 import inspect
-import logging
-import threading
-import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, ParamSpec, Protocol, Self, TypeGuard, TypeVar, cast, overload
+from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self, TypeVar, cast, overload
 
 from typing_extensions import TypeIs
 
-from error_patterns.errors import ErrorPatternsError
+from error_patterns.capture.news import Trouble, give_back, is_news, mark, text_of
+from error_patterns.capture.recorders import AsyncFailureRecorder, FailureRecorder
 from error_patterns.models import ErrorPattern
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Yielded = TypeVar("Yielded")
 Sent = TypeVar("Sent")
-
-_IS_RECORDED = "_error_patterns_is_recorded"  # the key in the `__dict__` of an exception
-_logger = logging.getLogger("error_patterns")
-
-
-class FailureRecorder(Protocol):
-    """What records failures: an `ErrorPatternRepository`, or whatever has this call of it."""
-
-    def record_failure(
-        self,
-        failure: str | BaseException,
-        *,
-        keywords: Sequence[str] | None = None,
-        preventive_checks: Sequence[str] = (),
-    ) -> ErrorPattern:
-        """Count a failure: see `ErrorPatternRepository.record_failure`."""
-        ...
-
-
-class AsyncFailureRecorder(Protocol):
-    """What records failures for asyncio: an `AsyncErrorPatternRepository`, or whatever has this call of it."""
-
-    def record_failure(
-        self,
-        failure: str | BaseException,
-        *,
-        keywords: Sequence[str] | None = None,
-        preventive_checks: Sequence[str] = (),
-    ) -> Awaitable[ErrorPattern]:
-        """Count a failure: see `AsyncErrorPatternRepository.record_failure`."""
-        ...
 
 
 @overload
@@ -190,14 +151,16 @@ class FailureCapture(_AsyncCapture):
             TypeError: It is a generator.
         """
         _refuse_generator(function)
-        if inspect.iscoroutinefunction(function):
+        if _is_coroutine_function(function):
             # Cast: R is the coroutine that an async function returns, which a type checker cannot conclude.
             return cast("Callable[P, R]", _awaited_inside(self, function))
 
         @functools.wraps(function)
         def captured(*args: P.args, **kwargs: P.kwargs) -> R:
             with self:
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
+            # Of a plain function around an async one. Cast: as above.
+            return cast("R", _awaited(self, result)) if inspect.iscoroutine(result) else result
 
         return captured
 
@@ -226,7 +189,7 @@ class AsyncFailureCapture(_AsyncCapture):
             TypeError: It is a plain function, or a generator.
         """
         _refuse_generator(function)
-        if not inspect.iscoroutinefunction(function):
+        if not _is_coroutine_function(function):
             raise TypeError(
                 f"capture_failures: {_name_of(function)} is no async function, so an AsyncErrorPatternRepository "
                 "cannot be awaited there; use an ErrorPatternRepository"
@@ -262,6 +225,18 @@ def _awaited_inside(
     return captured
 
 
+async def _awaited(capture: AbstractAsyncContextManager[object], coroutine: Coroutine[Yielded, Sent, R]) -> R:
+    async with capture:
+        return await coroutine
+
+
+def _is_coroutine_function(
+    function: Callable[P, object],
+) -> TypeIs[Callable[P, Coroutine[object, object, object]]]:
+    """Whether it is an `async def`, or an object whose `__call__` is one."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
 def _refuse_generator(function: Callable[..., object]) -> None:
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise TypeError(f"capture_failures: {_name_of(function)} is a generator; capture what is done inside it")
@@ -269,65 +244,3 @@ def _refuse_generator(function: Callable[..., object]) -> None:
 
 def _name_of(function: Callable[..., object]) -> str:
     return getattr(function, "__qualname__", None) or repr(function)
-
-
-def is_news(error: BaseException | None) -> TypeGuard[Exception]:
-    """Whether it is a failure that was neither recorded yet nor waits to be; whoever is told so is to record it.
-
-    Threads and tasks that wait for one future get the same exception, and ask this at once.
-    """
-    claim: list[object] = []  # a value that can be pickled, and is nobody else's
-    return isinstance(error, Exception) and vars(error).setdefault(_IS_RECORDED, claim) is claim
-
-
-def give_back(error: BaseException | None) -> None:
-    """Let it be news again, as it could not be recorded."""
-    with suppress(Exception):  # of an exception without a readable `__dict__`
-        vars(error).pop(_IS_RECORDED, None)
-
-
-def mark(error: Exception, pattern: ErrorPattern | None = None) -> None:
-    """Note in the exception that it is recorded, and as which pattern if that is known already."""
-    vars(error)[_IS_RECORDED] = True
-    if pattern is not None:
-        times = "1 time" if pattern.frequency == 1 else f"{pattern.frequency} times"
-        with suppress(Exception):  # of an exception that cannot be changed, such as a frozen dataclass
-            error.add_note(f"error_patterns: recorded as {pattern.pattern_id}, seen {times}")
-
-
-def text_of(error: Exception) -> str:
-    """The exception with its traceback and causes as Python prints them, as if it had not been captured.
-
-    The frames of the decorator would make another failure of it, and their names keywords.
-    """
-    told = traceback.TracebackException.from_exception(error)
-    untold = [told]
-    while untold:
-        each = untold.pop()
-        each.stack[:] = [frame for frame in each.stack if frame.filename != __file__]
-        untold += [other for other in (each.__cause__, each.__context__, *(each.exceptions or ())) if other is not None]
-    return "".join(told.format())
-
-
-class Trouble:
-    """Why failures cannot be recorded: a warning for the first that could not, and none for the others."""
-
-    def __init__(self) -> None:
-        """Nothing has happened yet."""
-        self._first = threading.Lock()  # never released: one thread alone gets it
-
-    def warn(self, error: Exception) -> None:
-        """Log it if it is the first.
-
-        The text of the error is told if it is one of this package, where no secret is; others may hold anything, and a
-        traceback would have that of the failure as its context.
-        """
-        if not self._first.acquire(blocking=False):
-            return
-        reason = f": {error}" if isinstance(error, ErrorPatternsError) else ""
-        with suppress(Exception):  # of a handler of the caller's
-            _logger.warning(
-                "a failure was not recorded (%s%s); this is said once, whatever becomes of the next ones",
-                type(error).__name__,
-                reason,
-            )

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from error_patterns import AsyncErrorPatternRepository, ErrorPatternRepository, FailureHandler, capture_failures
-from error_patterns.capture import FailureRecorder
+from error_patterns.capture.recorders import FailureRecorder
 from recorders import Recorder
 
 LOGGER = logging.getLogger("jobs")
@@ -303,7 +303,7 @@ class TestTrouble:
         def no_room(error: Exception) -> str:
             raise RecursionError
 
-        monkeypatch.setattr("error_patterns.log_handler.text_of", no_room)
+        monkeypatch.setattr("error_patterns.capture.log_handler.text_of", no_room)
         log()
         assert handler.failed == 1
 

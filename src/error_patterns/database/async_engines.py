@@ -8,8 +8,8 @@ from sqlalchemy import URL, AsyncAdaptedQueuePool, Engine, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.ext.asyncio import create_async_engine as sa_create_async_engine
 
-from error_patterns.cancellation import to_its_end
-from error_patterns.database import is_in_memory, made, parsed_url, retire, set_up
+from error_patterns.database.cancellation import to_its_end
+from error_patterns.database.engines import is_in_memory, made, parsed_url, retire, set_up
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
@@ -22,7 +22,7 @@ def create_async_engine(url: str | URL) -> AsyncEngine:
     """
     engine = made(sa_create_async_engine, parsed_url(url), _DRIVERS, AsyncAdaptedQueuePool)
     if engine.dialect.name == "sqlite":
-        from error_patterns import async_sqlite  # noqa: PLC0415 - needs aiosqlite, which PostgreSQL does without
+        from error_patterns.database import async_sqlite  # noqa: PLC0415 - needs aiosqlite, which PostgreSQL does without
 
         @event.listens_for(engine.sync_engine, "do_connect")
         def _connect(dialect: object, record: object, args: object, options: dict[str, object]) -> None:

@@ -528,6 +528,43 @@ class TestDecorator:
             capture_failures(repository)(numbers)
 
 
+class Fetch:
+    async def __call__(self) -> None:
+        raise OSError("no route")
+
+
+class TestCoroutines:
+    def test_what_an_object_with_an_async_call_raises_is_recorded(
+        self, repository: ErrorPatternRepository, runner: asyncio.Runner
+    ) -> None:
+        captured = capture_failures(repository)(Fetch())
+        with suppress(OSError):
+            runner.run(captured())
+        assert recorded(repository) == {"OSError: no route": 1}
+
+    def test_so_it_is_by_an_async_repository(
+        self,
+        repository: ErrorPatternRepository,
+        async_repository: AsyncErrorPatternRepository,
+        runner: asyncio.Runner,
+    ) -> None:
+        captured = capture_failures(async_repository)(Fetch())
+        with suppress(OSError):
+            runner.run(captured())
+        assert recorded(repository) == {"OSError: no route": 1}
+
+    def test_what_a_coroutine_raises_that_a_plain_function_returns_is_recorded(
+        self, repository: ErrorPatternRepository, runner: asyncio.Runner
+    ) -> None:
+        def fetch() -> Coroutine[object, object, None]:
+            return Fetch()()
+
+        captured = capture_failures(repository)(fetch)
+        with suppress(OSError):
+            runner.run(captured())
+        assert recorded(repository) == {"OSError: no route": 1}
+
+
 class TestShared:
     def test_an_exception_that_several_threads_get_is_recorded_once(self, repository: ErrorPatternRepository) -> None:
         started = threading.Barrier(3)

@@ -14,11 +14,8 @@ from sqlalchemy import URL
 
 from error_patterns import demo as demonstration
 from error_patterns import migrate
-from error_patterns.cli_db import db
-from error_patterns.errors import ErrorPatternsError, PatternNotFoundError
-from error_patterns.models import ErrorPattern
-from error_patterns.repository import ErrorPatternRepository
-from error_patterns.terminal import (
+from error_patterns.cli.db import db
+from error_patterns.cli.terminal import (
     DEFAULT_URL,
     AsJson,
     DatabaseUrl,
@@ -32,6 +29,9 @@ from error_patterns.terminal import (
     short,
     undone_if,
 )
+from error_patterns.errors import ErrorPatternsError, PatternNotFoundError
+from error_patterns.models import ErrorPattern
+from error_patterns.repository import ErrorPatternRepository
 from error_patterns.text import one_line, storable, visible
 
 app: typer.Typer = typer.Typer(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from error_patterns.wordings import reworded, reworded_line
+from error_patterns.failures.wordings import reworded, reworded_line
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from error_patterns.normalisation import normalised, split_log_prefix, without_log_prefix
-from error_patterns.wordings import reworded_line
+from error_patterns.failures.normalisation import normalised, split_log_prefix, without_log_prefix
+from error_patterns.failures.wordings import reworded_line
 
 
 def telling_lines(lines: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from error_patterns.stacks import Stack, stacks_of
+from error_patterns.failures.stacks import Stack, stacks_of
 
 PYTHON = """\
 Traceback (most recent call last):

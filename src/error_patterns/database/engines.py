@@ -11,7 +11,7 @@ from sqlalchemy import create_engine as sa_create_engine
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
-from error_patterns.driver_errors import is_busy, shown
+from error_patterns.database.driver_errors import is_busy, shown
 from error_patterns.errors import DatabaseUnavailableError
 
 SQLITE_BUSY_TIMEOUT = 30.0

@@ -7,13 +7,13 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from error_patterns.failures.normalisation import normalised, without_escapes
+from error_patterns.failures.stacks import Stack, has_frames, stacks_of, unqualified
+from error_patterns.failures.tool_output import telling_lines
+from error_patterns.failures.wordings import reworded
 from error_patterns.fields import MAX_KEYWORDS, MAX_PATTERN_CHARACTERS
-from error_patterns.normalisation import normalised, without_escapes
-from error_patterns.redaction import EVERY_RULE, Redaction
-from error_patterns.stacks import Stack, has_frames, stacks_of, unqualified
+from error_patterns.redaction.redaction import EVERY_RULE, Redaction
 from error_patterns.text import camel_parts, cut, storable
-from error_patterns.tool_output import telling_lines
-from error_patterns.wordings import reworded
 
 FINGERPRINT_PREFIX = "2:"
 """The version of the way in which failures are read, in front of each fingerprint; another way gets another number."""

@@ -7,7 +7,7 @@ from typing import Any, Self
 import aiosqlite
 from typing_extensions import override
 
-from error_patterns.cancellation import to_its_end
+from error_patterns.database.cancellation import to_its_end
 
 
 class Connection(aiosqlite.Connection):

@@ -11,7 +11,8 @@ from contextlib import suppress
 
 from typing_extensions import override
 
-from error_patterns.capture import FailureRecorder, Trouble, give_back, is_news, mark, text_of
+from error_patterns.capture.news import Trouble, give_back, is_news, mark, text_of
+from error_patterns.capture.recorders import FailureRecorder
 
 _OWN_LOGGERS = ("error_patterns", "sqlalchemy", "alembic")
 

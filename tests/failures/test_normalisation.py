@@ -5,7 +5,13 @@ import sys
 
 import pytest
 
-from error_patterns.normalisation import LONGEST_LINE, normalised, split_log_prefix, without_escapes, without_log_prefix
+from error_patterns.failures.normalisation import (
+    LONGEST_LINE,
+    normalised,
+    split_log_prefix,
+    without_escapes,
+    without_log_prefix,
+)
 
 VOLATILE = {
     "<url>": ["https://a.example/v1?page=2", "postgresql://db.internal:5432/memory", "ws://[::1]:80/x"],
@@ -171,7 +177,8 @@ class TestAnyLine:
     def test_the_worst_lines_take_linear_time(self, units: list[str]) -> None:
         # In a process of its own: a regular expression that tries every way to read a text cannot be interrupted.
         script = f"""
-from error_patterns.normalisation import _NAMES, _NUMBERS, _PATHS, _WITH_DIGITS, split_log_prefix, without_escapes
+from error_patterns.failures.normalisation import _NAMES, _NUMBERS, _PATHS, _WITH_DIGITS
+from error_patterns.failures.normalisation import split_log_prefix, without_escapes
 for unit in {units}:
     line = unit * (40_000 // len(unit))
     for expression in (*(expression for expression, _ in _NAMES + _WITH_DIGITS), *_PATHS, _NUMBERS):

@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError, S
 from sqlalchemy.orm import Session
 from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from error_patterns.cancellation import let_it_finish, stop_if_cancelled
-from error_patterns.driver_errors import is_busy, is_conflict, translated_errors
+from error_patterns.database.cancellation import let_it_finish, stop_if_cancelled
+from error_patterns.database.driver_errors import is_busy, is_conflict, translated_errors
 from error_patterns.errors import RepositoryClosedError
 from error_patterns.models import ErrorPattern
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from error_patterns.tool_output import telling_lines
+from error_patterns.failures.tool_output import telling_lines
 
 PYTEST = """\
 ============================= test session starts ==============================

@@ -3,8 +3,8 @@
 import typer
 
 from error_patterns import migrate
+from error_patterns.cli.terminal import DEFAULT_URL, DatabaseUrl, fail, print_line, progress_bar
 from error_patterns.repository import ErrorPatternRepository
-from error_patterns.terminal import DEFAULT_URL, DatabaseUrl, fail, print_line, progress_bar
 
 db: typer.Typer = typer.Typer(help="The schema and the keyword index of the database.", no_args_is_help=True)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from error_patterns import ErrorPattern
-from error_patterns.failures import DRAWN_WORDS, read, text_of
+from error_patterns.failures.reading import DRAWN_WORDS, read, text_of
 from error_patterns.fields import MAX_PATTERN_CHARACTERS
 
 TRACEBACK = """\

@@ -1,0 +1,5 @@
+"""The command `error-patterns`: the calls of the repository, for a terminal."""
+
+from error_patterns.cli.commands import app, main
+
+__all__ = ["app", "main"]
