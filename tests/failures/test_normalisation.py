@@ -11,6 +11,7 @@ from error_patterns.failures.normalisation import (
     split_log_prefix,
     without_escapes,
     without_log_prefix,
+    without_program,
 )
 
 VOLATILE = {
@@ -38,6 +39,8 @@ VOLATILE = {
     "<address>": [
         "10.0.0.7",
         "10.0.0.7:5432",
+        "10.0.0.7 ()",
+        "10.0.0.7 (host8.example.net)",
         "10.0.0.0/24",
         "localhost:8080",
         "db-1.internal:5432",
@@ -47,7 +50,6 @@ VOLATILE = {
         "2001:db8::8a2e:370:7334",
         "00:1a:2b:3c:4d:5e",
     ],
-    "<hex>": ["0x7f5a8c0b5d30", "9f86d08", "a3bf4f1b2b0b822cd15d"],
     "<path>": [
         "/var/lib/a/x",
         "/srv/my\\ app/x",
@@ -57,10 +59,20 @@ VOLATILE = {
         "~/x.txt",
         "../data/y.csv",
         "./run.sh",
+        "/v2/54fadb412c4e40cdbaed9335e4c35a9e/servers/7",
+        "/data/2026-01-31/10.csv",
     ],
     "<temporary>": ["tmpab12cd34", "tmp.Xy12Z345ab"],
-    "<amount>": ["1.5 seconds", "30 s", "3.2ms", "12 GB", "512MiB", "1h2m3s", "10%", "5m", "15 min"],
-    "<number>": ["7", "-2.5", "1,024", "1_000", "1e-5", "3.11.2", "v1.2.3", "1.2.3rc1"],
+    "<amount>": [
+        *("1.5 seconds", "30 s", "3.2ms", "12 GB", "93.0 B", "512MiB", "1h2m3s", "10%", "5m", "15 min"),
+        *("1m 3s", "1 hour, 5 minutes and 3 seconds", "1190 bytes (1.16 KB)"),
+    ],
+    "<number>": [
+        *("7", "-2.5", "1,024", "1_000", "1e-5", "3.11.2", "v1.2.3", "1.2.3rc1"),
+        *("0x7f5a8c0b5d30", "9f86d08", "a3bf4f1b2b0b822cd15d", "00106210", "ffffffff"),
+        *("cjld2cjxh0000qzrmn831i7rn", "jA9J1UvC004306"),
+        *("3534 4115 3375", "3, 4, 5"),
+    ],
 }
 CODES = [
     "[Errno 13]",
@@ -90,6 +102,10 @@ PREFIXES = [
     "2026-01-31T10:00:00.123456789Z stderr F ",
     "2026-01-31 10:00:00.967 2625 TRACE ",
     "[2026-01-31 10:00:00] [ERROR] [main] ",
+    "[2026-01-31 10:00:00,123: ERROR/ForkPoolWorker-2] ",
+    "2026-01-31 10:00:00,123 - WARN  [Worker[id=1]:Manager@368] - ",
+    "<34>1 2026-01-31T10:00:00.003Z host1 app 1234 ID47 - ",
+    '<34>1 2026-01-31T10:00:00.003Z host1 app - - [origin ip="10.0.0.1"][meta x="1"] ',
     "[Sun Dec 04 04:47:44 2005] [error] ",
     "Nov 22 02:10:34 host1 ",
     "<34>Nov  2 02:10:34 host1 ",
@@ -126,6 +142,17 @@ class TestNames:
     def test_numbers_behind_an_underscore_stay_if_they_are_short(self) -> None:
         assert normalised("task_12 of blk_-1608999687919862906") == "task_12 of blk_<number>"
 
+    def test_numbers_that_follow_each_other_behind_an_underscore_do_not_count(self) -> None:
+        assert normalised("block rdd_2_0") == "block rdd_<number>"
+
+    @pytest.mark.parametrize("text", ["for user {} by (uid=0)", "invalid user {} from there", "tty=ssh user={}"])
+    def test_who_it_was_does_not_count(self, text: str) -> None:
+        assert normalised(text.format("ada")) == normalised(text.format("grace.hopper"))
+
+    @pytest.mark.parametrize("text", ["the user is unknown", "for user 'app'", "for user is not allowed here"])
+    def test_what_is_said_of_users_stays(self, text: str) -> None:
+        assert normalised(text) == text
+
     def test_a_relative_path_stays_without_its_line(self) -> None:
         assert normalised("src/main.c:12:5: error") == "src/main.c:<number>:<number>: error"
 
@@ -149,6 +176,9 @@ class TestEscapes:
 
 
 class TestLogPrefix:
+    def test_a_program_and_its_process_are_known(self) -> None:
+        assert without_program("sshd(pam_unix)[123]: it failed") == without_program("it failed") == "it failed"
+
     @pytest.mark.parametrize("prefix", PREFIXES)
     @pytest.mark.parametrize("said", ["worker: it failed", "app.jobs: it failed"])
     def test_it_is_split_off(self, prefix: str, said: str) -> None:
@@ -172,16 +202,18 @@ class TestAnyLine:
             ["a.", "a-", "1.", "2020-", "a@", "1,", "a:", "://", "1:", "a.b:", "00:", "1/", "-1", "a1"],
             ["\x1b[", "\x1b]", "\\ ", "c:\\a", "'/", '"c:\\', "tmp", "error ", "http ", "500 ", "1 m", "12 "],
             ["[a] ", "2020-01-01 ", "ERROR ", "10:00 ", "jan ", "mon, ", "sha1-", "1h", "(1) ", "x | ", "<1>"],
+            ["a1b", "/<a>", "for user a", "<amount> ", "(<number>)", "_1_1", "[[", "[a[b]", "<34>1 2026-01-01 a "],
+            ["1.1.1.1 (a.", "a(b)[1]: ", "ffffffff", "a-bcdfghjk", "bcdfghjk-", "rhost=a", "segfault at 1"],
         ],
     )
     def test_the_worst_lines_take_linear_time(self, units: list[str]) -> None:
         # In a process of its own: a regular expression that tries every way to read a text cannot be interrupted.
         script = f"""
-from error_patterns.failures.normalisation import _NAMES, _NUMBERS, _PATHS, _WITH_DIGITS
+from error_patterns.failures.normalisation import _NAMES, _NUMBERS, _PATHS, _SEVERAL, _WITH_DIGITS
 from error_patterns.failures.normalisation import split_log_prefix, without_escapes
 for unit in {units}:
     line = unit * (40_000 // len(unit))
-    for expression in (*(expression for expression, _ in _NAMES + _WITH_DIGITS), *_PATHS, _NUMBERS):
+    for expression in (*(expression for expression, _ in _NAMES + _WITH_DIGITS), *_PATHS, _NUMBERS, _SEVERAL):
         expression.sub("", line)
     split_log_prefix(line)
     without_escapes(line)

@@ -145,6 +145,11 @@ class TestSameFailure:
             ("web-7d9c5b8f6d-x2x4z was evicted", "web-6f4c5b8f6d-bbbbb was evicted"),
             ("denied, RequestId: 9V8TQ4P1K2QXZ7AB", "denied, RequestId: 7X8TQ4P1K2QXZ7AC"),
             ("not found: '/tmp/tmpabcdefgh'", "not found: '/var/tmp/tmpk3x9_a2q'"),
+            ("segfault at 7f12 ip 00007f3a2b sp 00106210", "segfault at 99 ip 00401234 sp 00007ffe5"),
+            ("web-bcdfghjklm-x2x4z failed", "web-7d9c5b8f6d-zzzzz failed"),
+            ("fatal: [web1.a.b]: FAILED!", "fatal: [web2]: FAILED!"),
+            ("BUILD FAILED in 3s", "BUILD FAILED in 1m 3s"),
+            ("failure; rhost=218.22.3.51", "failure; rhost=n219076184117.example.com"),
             ("/a/x.c:3:1: error: no size", "x.c:70:12: error: no size\nmake: *** [Makefile:7: x.o] Error 1"),
         ],
     )
@@ -221,6 +226,9 @@ class TestOtherFailure:
             ("The requested URL returned error: 403", "The requested URL returned error: 500"),
             ('OperationalError: (1045, "no")', 'OperationalError: (2003, "no")'),
             ("it failed: 0x80070005", "it failed: 0x80004005"),
+            ("assert 404 == 200", "assert 500 == 200"),
+            ("make: *** [Makefile:3: /b/main.o] Error 2", "make: *** [Makefile:3: /b/store.o] Error 2"),
+            ('Forbidden: cannot get path "/api/v1/pods"', 'Forbidden: cannot get path "/api/v1/nodes"'),
         ],
     )
     def test_what_tells_texts_apart_counts(self, first: str, second: str) -> None:
@@ -338,6 +346,7 @@ class TestAnyText:
             ["a.", "a-", "1.", "2020-", "a@", "1,"],
             ["token", "passwordpassword", "a_password.", "password ", "password='"],
             ["eyJ-", "eyJaaaaaaaaa.", "bearer ", "sk-", "-----BEGIN "],
+            ["a.go:1:1: ", "thread 'a' panicked at 'x", "', ", "m[.](", "panic: a [recovered] ", "[errors]: [", "|^"],
             ["| ", " |", "|", "+-", "\\n| | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | 1"],
         ],
     )

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from error_patterns.failures.stacks import Stack, stacks_of
+from error_patterns.failures.stack import Stack
+from error_patterns.failures.stacks import stacks_of
 
 PYTHON = """\
 Traceback (most recent call last):
@@ -225,6 +226,58 @@ retries.0
         assert the_last(text).details == ("api_key", "missing", "retries.0", "int_type")
         assert the_last(f"{text}worker: stopping\nbye\n").details == the_last(text).details
 
+    @pytest.mark.parametrize(
+        ("message", "lines"),
+        [
+            (
+                'RuntimeError: Error(s) in loading state_dict for Net:\n\tMissing key(s): "fc.weight".\n',
+                ('\tMissing key(s): "fc.weight".',),
+            ),
+            (
+                "UniqueViolation: duplicate key\nDETAIL:  Key (id)=(3) exists.\n\n[SQL: INSERT]\n",
+                ("DETAIL:  Key (id)=(3) exists.",),
+            ),
+            (
+                "IntegrityError: no\n[SQL: INSERT]\n[parameters: ('ada',)]\n(Background on this error at: https://sqlalche.me)",
+                ("[SQL: INSERT]",),
+            ),
+            (
+                "_InactiveRpcError: <_InactiveRpcError of RPC:\n\tstatus = StatusCode.UNAVAILABLE\n>\n",
+                ("\tstatus = StatusCode.UNAVAILABLE", ">"),
+            ),
+            (
+                "Py4JJavaError: An error occurred\n: java.io.IOException: no\n\tat a.B.c(B.java:1)\n",
+                (": java.io.IOException: no",),
+            ),
+        ],
+        ids=["indented", "labelled", "in brackets", "gRPC", "Py4J"],
+    )
+    def test_a_message_of_several_lines_counts(self, message: str, lines: tuple[str, ...]) -> None:
+        assert the_last(PYTHON.rpartition("json.decoder")[0] + message).details == lines
+
+    @pytest.mark.parametrize(
+        "after",
+        [
+            "worker: stopping",
+            "bye",
+            "\n  usage: worker",
+            "2026-01-31 10:00:00 ERROR worker: stopped",
+            "ERROR: it ended",
+            "make: *** [Makefile:3: run] Error 1",
+            "error_patterns: recorded as 01ARZ3NDEKTSV4RRFFQ69G5FAV, seen 2 times",
+        ],
+    )
+    def test_what_is_printed_after_it_does_not_count(self, after: str) -> None:
+        assert stacks_of(f"{PYTHON}{after}\n") == stacks_of(PYTHON)
+
+    def test_labels_of_other_lines_of_a_log_do_not_count(self) -> None:
+        logged = "".join(f"10:00:00 {line}" for line in f"{PYTHON}Uploading: done\n".splitlines(keepends=True))
+        assert stacks_of(logged) == stacks_of(PYTHON)
+
+    def test_a_traceback_that_is_cut_off_by_another_does_not_count(self) -> None:
+        cut_off = PYTHON.rpartition("json.decoder")[0].replace("in run", "in other")
+        assert stacks_of(f"{cut_off}{PYTHON}") == stacks_of(PYTHON)
+
     def test_a_traceback_that_is_cut_off_is_none(self) -> None:
         cut_off = PYTHON.rpartition("json.decoder")[0]
         assert stacks_of(cut_off) == []
@@ -238,6 +291,10 @@ class TestJava:
     def test_a_message_of_several_lines_counts(self) -> None:
         text = JAVA.replace("queue closed", "queue closed\n\n  by peer")
         assert the_last(text).details == ("  by peer",)
+
+    def test_it_is_read_behind_a_program_and_its_process(self) -> None:
+        logged = "".join(f"Nov 22 02:10:34 host app[123]: {line}" for line in JAVA.splitlines(keepends=True))
+        assert stacks_of(logged) == stacks_of(JAVA)
 
     def test_what_a_log_puts_in_front_does_not_count(self) -> None:
         logged = JAVA.replace('Exception in thread "main" ', "2026-01-31 10:00:00,123 ERROR [main] ")
@@ -257,13 +314,55 @@ class TestJava:
         assert the_last(f"java.lang.Error: x\n\tat {frame}\n").functions == (function,)
 
 
-class TestOthers:
+class TestJavaScript:
+    def test_the_cause_is_read(self) -> None:
+        text = "Error: job failed\n    at run (/a/x.js:1:1) {\n  [cause]: TypeError: bad\n      at f (/a/y.js:1:1)\n}"
+        assert [stack.kind for stack in stacks_of(text)] == ["TypeError", "Error"]
+
+    def test_errors_of_an_aggregate_count_without_their_frames_too(self) -> None:
+        text = "AggregateError: all failed\n    at main (/srv/x.js:3:5) {\n  [errors]: [ [Error: a], [Error: b] ]\n}"
+        assert the_last(text).details == ("  [errors]: [ [Error: a], [Error: b] ]",)
+
+
+class TestGo:
     def test_only_the_goroutine_that_panicked_counts(self) -> None:
         assert the_last(GO).functions == GO_FUNCTIONS
 
-    def test_the_older_form_of_a_panic_in_rust_is_read(self) -> None:
+    def test_a_panic_while_it_panicked_counts(self) -> None:
+        text = GO.replace("[recovered]\n", "[recovered]\n\tpanic: no store\n[signal SIGSEGV: code=0x1]\n")
+        assert the_last(text).details == ("\tpanic: no store", "[signal SIGSEGV: code=0x1]")
+
+    def test_a_generic_function_is_read(self) -> None:
+        text = GO.replace("main.(*Store).Load(", "main.Map[...](")
+        assert the_last(text).functions == ("main.Map[...]", "main.main")
+
+
+class TestRust:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "thread 'main' panicked at src/main.rs:2:5:\nno size\n  left: 1\n right: 2\nnote: run with\n",
+            "thread 'main' panicked at src/main.rs:2:5:\nno size\n  left: 1\n right: 2\nstack backtrace:\n",
+            "thread 'main' panicked at 'no size\n  left: 1\n right: 2', src/main.rs:2:5\nnote: run with\n",
+        ],
+        ids=["with a note", "with a trace", "before 1.73"],
+    )
+    def test_a_message_of_several_lines_counts(self, text: str) -> None:
+        assert (the_last(text).message, *the_last(text).details[:2]) == ("no size", "  left: 1", " right: 2")
+
+    def test_the_older_form_of_a_panic_is_read(self) -> None:
         text = "thread 'main' panicked at 'no data', src/main.rs:2:5\nnote: run with `RUST_BACKTRACE=1`\n"
         assert the_last(text).message == "no data"
 
+    def test_where_it_was_counts_where_there_are_no_functions(self) -> None:
+        text = "thread 'tests::loads' panicked at /b/src/store.rs:2:5:\nno data\nnote: run with `RUST_BACKTRACE=1`\n"
+        assert the_last(text).details == ("thread tests::loads", "store.rs")
+
+    def test_each_thread_that_panicked_counts(self) -> None:
+        text = "thread 'a' panicked at src/a.rs:2:5:\nno a\n\nthread 'b' panicked at src/b.rs:2:5:\nno b\n"
+        assert [stack.message for stack in stacks_of(text)] == ["no a", "no b"]
+
+
+class TestOthers:
     def test_text_has_no_stack(self) -> None:
         assert stacks_of("error: it failed\n  at the end\npanic: not this time\n") == []

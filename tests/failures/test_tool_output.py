@@ -33,6 +33,19 @@ ERROR: No matching distribution found for reqeusts==2.31
 
 [notice] A new release of pip is available: 24.0 -> 25.3
 """
+WHEEL = """\
+  error: subprocess-exited-with-error
+
+  \u00d7 Building wheel for shop (pyproject.toml) did not run successfully.
+  │ exit code: 1
+  ╰─> [12 lines of output]
+      running build_ext
+      error: command 'gcc' failed: No such file or directory
+      [end of output]
+
+  note: This error originates from a subprocess, and is likely not a problem with pip.
+  ERROR: Failed building wheel for shop
+"""
 GCC = """\
 /home/ada/shop/src/main.c: In function 'main':
 /home/ada/shop/src/main.c:12:5: error: 'sise' undeclared (first use in this function)
@@ -82,16 +95,40 @@ LOG = """\
                 "No matching distribution found for reqeusts==<number>",
             ],
         ),
+        (
+            WHEEL,
+            [
+                "Building wheel for shop (pyproject.toml) did not run successfully.",
+                "error: command 'gcc' failed: No such file or directory",
+            ],
+        ),
         (GCC, ["main.c: error: 'sise' undeclared (first use in this function)"]),
         ("src\\a.ts(12,5): error TS2304: Cannot find name 'x'.", ["a.ts: error TS2304: Cannot find name 'x'."]),
+        ("src/a.ts:12:5 - error TS2304: Cannot find name 'x'.", ["a.ts: error TS2304: Cannot find name 'x'."]),
+        ("# shop\n./main.go:3:2: undefined: x", ["main.go: undefined: x"]),
         ("src/a.py:12: error: Missing return  [return]\nFound 1 error", ["a.py: error: Missing return [return]"]),
         ("[ERROR] /b/7/Shop.java:[12,5] cannot find symbol", ["Shop.java: cannot find symbol"]),
-        (RUSTC, ["main.rs: error[E0425]: cannot find value `sise` in this scope"]),
+        (RUSTC, ["main.rs: error[E0425]: cannot find value `sise` in this scope", "not found in this scope"]),
         (JAVAC, ["Shop.java: error: cannot find symbol", "symbol: class Broker", "location: class Shop"]),
         (LINKER, ["undefined reference to `size'"]),
         (LOG, ["worker: job <number> failed", "no size"]),
     ],
-    ids=["pytest", "its summary", "pip", "gcc", "tsc", "mypy", "Maven", "rustc", "javac", "linker", "log"],
+    ids=[
+        "pytest",
+        "its summary",
+        "pip",
+        "wheel",
+        "gcc",
+        "tsc",
+        "tsc to a terminal",
+        "go",
+        "mypy",
+        "Maven",
+        "rustc",
+        "javac",
+        "linker",
+        "log",
+    ],
 )
 def test_the_lines_that_tell_what_went_wrong_are_kept(text: str, lines: list[str]) -> None:
     assert telling_lines(text.splitlines()) == lines
@@ -102,6 +139,36 @@ def test_the_lines_that_tell_what_went_wrong_are_kept(text: str, lines: list[str
 def test_they_are_known_in_the_log_of_a_job(text: str, prefix: str) -> None:
     logged = [f"{prefix}{line}" for line in text.splitlines()]
     assert telling_lines(logged) == telling_lines(text.splitlines())
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        ["FAILED tests/a.py::test_a - KeyError: 'x'", "FAILED tests/a.py::test_b - KeyError: 'y'"],
+        ["____ test_b ____", "E   KeyError: 'x'", "____ test_a ____", "E   KeyError: 'y'"],
+        ["/b/a.c:3:1: error: no size", "/b/b.c:3:1: error: no size"],
+    ],
+    ids=["summary", "pytest", "compiler"],
+)
+def test_the_order_in_which_they_failed_does_not_count(failed: list[str]) -> None:
+    half = len(failed) // 2
+    assert telling_lines(failed) == telling_lines(failed[half:] + failed[:half])
+
+
+def test_what_pip_ran_is_kept_by_its_last_line_if_it_names_no_error() -> None:
+    silent = WHEEL.replace("error: command 'gcc' failed: No such file or directory", "Killed")
+    assert telling_lines(silent.splitlines())[1:] == ["Killed"]
+
+
+def test_a_label_of_a_warning_is_left_out() -> None:
+    warned = RUSTC.replace("\nerror: could not", "\nwarning: unused\n   |     ^^^^ not used\n\nerror: could not")
+    assert telling_lines(warned.splitlines()) == telling_lines(RUSTC.splitlines())
+
+
+def test_what_a_job_says_of_every_failure_is_told_by_the_lines_before() -> None:
+    log = ["starting", "one", "two", "sh: 1: jest: not found", "##[error]Process completed with exit code 127."]
+    lines = telling_lines([f"2026-01-31T10:00:05.1234567Z {line}" for line in log])
+    assert lines == ["one", "two", "sh: jest: not found", "Process completed with exit code 127."]
 
 
 def test_what_a_job_marks_as_an_error_is_kept() -> None:

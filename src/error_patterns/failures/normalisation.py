@@ -35,18 +35,23 @@ _CODE = (
     r"|exit[ _-]status|exit(?:ed with|ed)?|error(?!s?[:=]))[\"']?[ =:]{0,3}[\[(\"']?-?\d{1,6}\b(?![.,:]?\d)"
     r"|\b(?:returned(?: error)?:?|status of|response|got|received|unexpected) \[?[1-5]\d\d\b(?![.,:]?\d)"
     r"|(?:^|(?<=: ))[1-5]\d\d(?=[,:] )|\bcurl: \(\d{1,3}\)|\bfailed \(\d{1,5}(?=: )"
-    r"|(?<![\w)])\(\d{3,5}(?=, [b\"'])|\bORA-\d{5}\b"
+    r"|(?<=assert )[1-5]\d\d(?= == 2\d\d\b)|(?<![\w)])\(\d{3,5}(?=, [b\"'])|\bORA-\d{5}\b"
     r"|(?<![\w.])[1-5]\d\d (?=(?:client |server |internal |proxy |service |gateway |payload |request )?(?:error"
     r"|not found|forbidden|unauthorized|conflict|gone|bad|unavailable|timeout|time-out|too|unprocessable))"
 )
 _AMOUNT = (
     r"(?<![\w.])(?:\d{1,9}(?:\.\d{1,9})?(?:[nuµm]?s|[dhm])){2,5}\b"
     r"|(?<![\w.])[+-]?\d+(?:[.,]\d+)*(?:(?: ?(?:[nuµm]?s|secs?|seconds?|mins?|minutes?|hrs?|hours?|days?|weeks?"
-    r"|(?:milli|micro|nano)seconds?|[kmgtp]i?b(?:/s|ps)?|(?:kilo|mega|giga)?bytes?)|[mhdwkb])\b|%)"
+    r"|(?:milli|micro|nano)seconds?|(?:[kmgtp]i?)?b(?:/s|ps)?|(?:kilo|mega|giga)?bytes?)|[mhdwkb])\b|%)"
 )
 _NUMBER = (
-    r"(?<![\w.])[+-]?(?:v(?=\d+\.))?\d+(?:[.,_]\d+)*(?:e[+-]?\d+|[-.]?(?:a|b|rc|dev|post|alpha|beta|snapshot)\.?\d*)?"
-    r"(?!\w)|(?<=[a-z0-9]_)-?\d{3,}(?![a-z0-9])|(?<=[a-z]\.)\d{2,}(?!\w)"
+    # Hexadecimal, also without letters, as an address can be; but not an HRESULT or NTSTATUS.
+    r"\b0x(?![8c]00[0-9a-f]{5}\b)[0-9a-f]+\b|(?<![a-z0-9])(?:(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,}|f{8}|f{16})(?![a-z0-9])"
+    # Random, as digits stand in three places of one word.
+    r"|(?<![\w-])(?=(?:[a-z]{1,20}\d{1,20}|\d{1,20}[a-z]{1,20}){3})[a-z0-9]{12,64}(?!\w)"
+    r"|(?<=segfault at )[0-9a-f]+\b|(?<=occurred while calling )o\d+\b"  # of the kernel, of Py4J
+    r"|(?<![\w.])[+-]?(?:v(?=\d+\.))?\d+(?:[.,_]\d+)*(?:e[+-]?\d+|[-.]?(?:a|b|rc|dev|post|alpha|beta|snapshot)\.?\d*)?"
+    r"(?!\w)|(?<=[a-z0-9]_)-?\d{3,}(?![a-z0-9])|(?<=[a-z]_)\d+(?:_\d+)+(?!\w)|(?<=[a-z]\.)\d{2,}(?!\w)"
 )
 _HOST = "[a-z0-9-]{1,63}"
 _SOURCES = "py|pyx|js|mjs|ts|tsx|jsx|java|kt|scala|groovy|go|rs|c|cc|cpp|cxx|h|hpp|cs|rb|php|pl|sh|swift|m|lua|ex|sql"
@@ -66,6 +71,12 @@ def _rules(*kinds: tuple[str, ...]) -> Rules:
 # In this order: what contains other kinds comes before them.
 _NAMES = _rules(
     ("<url>", r"\b[a-z][a-z0-9+.-]{1,30}://[^\s\"'<>`]*[^\s\"'<>`.,:;!?)\]}]"),
+    (
+        "<user>",
+        r"(?:(?<=\bfor user )|(?<=\binvalid user ))[\w.-]{1,64}(?= from\b| by\b| \[|$)",
+        r"(?<=\buser=)[\w.-]{1,64}(?=,? |$)",
+    ),
+    ("<address>", r"(?<=^fatal: \[)[\w.-]{1,253}(?=\])", r"(?<=\brhost=)[\w.-]{1,253}"),
     ("<email>", rf"(?<![\w.+-])[\w.+-]{{1,64}}@{_HOST}(?:\.{_HOST}){{1,8}}(?![\w-])"),
 )
 _WITH_DIGITS = _rules(
@@ -75,22 +86,19 @@ _WITH_DIGITS = _rules(
         "<id>",
         r"(?<![a-z0-9])(?=[a-z]{0,25}\d)[0-7][0-9a-hjkmnp-tv-z]{25}(?![a-z0-9])",
         # Of a pod, behind the name of its deployment: the letters that Kubernetes takes for both parts.
-        r"(?<=[a-z0-9]-)(?=[b-z]{0,9}\d)[b-df-hj-np-tv-z0-9]{8,10}-[b-df-hj-np-tv-z0-9]{5}(?![a-z0-9-])",
+        r"(?<=[a-z0-9]-)[b-df-hj-np-tv-z0-9]{8,10}-[b-df-hj-np-tv-z0-9]{5}(?![a-z0-9-])",
         r"(?<=request id: )\w{8,64}|(?<=requestid: )\w{8,64}|(?<=host id: )\S{8,128}",
     ),
     ("<hash>", r"\b(?:md5|sha1|sha224|sha256|sha384|sha512)[:-][\w+/=-]{16,}"),
     (
         "<address>",
-        r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?(?::\d{1,5})?(?!\w|\.\w)",
+        # With the name that a server looked up for it.
+        r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?(?::\d{1,5})?(?!\w|\.\w)"
+        r"(?: \((?:[\w-]{1,63}\.[\w.-]{1,253})?\))?",
         r"(?<![\w:-])[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}(?![\w:-])",
         r"(?<![\w:.])\[?(?=[a-f:]{0,39}\d)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w{1,15})?"
         r"(?:\]:\d{1,5}|\]|/\d{1,3})?(?![\w:])",
         rf"(?<![\w.-])(?:localhost|(?:{_HOST}\.){{1,8}}(?!(?:{_SOURCES}):){_HOST}):\d{{2,5}}(?![\w:])",
-    ),
-    (
-        "<hex>",
-        r"\b0x(?![8c]00[0-9a-f]{5}\b)[0-9a-f]+\b",  # but not an HRESULT or NTSTATUS
-        r"(?<![a-z0-9])(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,}(?![a-z0-9])",
     ),
     ("<temporary>", r"(?<![a-z0-9])tmp(?:\.[a-z0-9]{6,12}|(?=[a-z_]{0,8}\d)[a-z0-9_]{8})(?![a-z0-9])"),
 )
@@ -102,16 +110,19 @@ _PATHS = tuple(
         r"(?<=[\"'`\u2018])(?:(?:[a-z]:|~|\.{1,2})[\\/]|/|\\{2,4}(?=\w))(?:[^\"'`\u2019\n -]|(?! -)[ -])*"
         r"(?=[\"'`\u2019])",
         r"(?<!\w)[a-z]:(?:\\{1,2}|/)(?:[^\\/:*?\"'<>|\n]{1,80}[\\/]{1,2})*[\w.@+$~-]*",
-        r"(?<![\w.<>\\])(?:(?:~\w{0,32}|\.{1,2})[\\/]|/|\\\\(?=\w))(?:\\ |[\w.@+=,#~$%/\\-])+(?<![.,])",
+        r"(?<![\w.<>\\])(?:(?:~\w{0,32}|\.{1,2})[\\/]|/|\\\\(?=\w))(?:\\ |<\w{2,9}>|[\w.@+=,#~$%/\\-])+(?<![.,])",
     )
 )
 _NUMBERS = re.compile(f"(?P<code>{_CODE})|(?P<amount>{_AMOUNT})|{_NUMBER}", re.IGNORECASE)
 
+_SEVERAL = re.compile(r"(<\w{2,9}>)(?:(?:,? (?:and )?|,)(?:\1|\(\1\)))+")  # 1 min 3 s is as much as 3 s
+
 _DIGIT = re.compile(r"\d")
 # Where the last name of a path is what is missing, refused, or did not succeed. What is all in quotes is a key.
 _NAMES_A_FILE = re.compile(
-    r"no such file|not found|cannot find|can't find|not exist|n't exist|\bmissing\b|ENOENT|permission denied|EACCES"
-    r"|\bcommand\b|\bprocess\b|\bexec\b|^(?:KeyError: )?(?:'[^'\n]*'|\"[^\"\n]*\")$",
+    r"no such file|not found|cannot find|can't find|not exist|n't exist|\bmissing\b|ENOENT"
+    r"|\bforbidden\b|permission denied|EACCES|\bcommand\b|\bprocess\b|\*\*\*|\bexec\b"
+    r"|^(?:KeyError: )?(?:'[^'\n]*'|\"[^\"\n]*\")$",
     re.IGNORECASE,
 )
 _LAST_NAME = re.compile(r"[\\/](?!<|tmp[a-z0-9_]{8}(?![a-z0-9_]))([^\\/]{1,80})[\\/]*$", re.IGNORECASE)
@@ -134,7 +145,8 @@ def normalised(line: str) -> str:
     names_a_file = _NAMES_A_FILE.search(line) is not None
     for expression in _PATHS:
         line = expression.sub(_last_name if names_a_file else "<path>", line)
-    return " ".join(_NUMBERS.sub(_placeholder_of_number, line).split())
+    line = " ".join(_NUMBERS.sub(_placeholder_of_number, line).split())
+    return _SEVERAL.sub(r"\1", line)
 
 
 def _last_name(path: re.Match[str]) -> str:
@@ -146,16 +158,24 @@ def _placeholder_of_number(number: re.Match[str]) -> str:
     return number["code"] or ("<amount>" if number["amount"] else "<number>")
 
 
-_LEVEL = "(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG|PANIC)"
-_LOG_TIME = rf"(?i:{_ISO_TIME}|{_CLOCK}|\d{{1,2}}/{_MONTH}/\d{{4}}:{_CLOCK}|\d\d-\d\d {_CLOCK}|\d{{6}} \d{{6}})"
+_LEVEL = (
+    "(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG|PANIC)"
+    r"(?:/\w[\w-]{0,40}(?=\]))?"  # with the process of a worker, as Celery has it
+)
+_PROGRAM = r"[\w./-]{1,80}(?:\([\w-]{1,40}\))?"
+_LOG_TIME = rf"(?i:{_ISO_TIME}|{_CLOCK}|\d{{1,2}}/{_MONTH}/\d{{4}}:{_CLOCK}|\d\d[.-]\d\d {_CLOCK}|\d{{6}} \d{{6}})"
 _LOG_PREFIX = re.compile(
     r"[ \t]*(?:[\w.-]{1,64}[_-]\d{1,4} +\| )?"  # of Docker Compose
     rf"(?:[IWEF]\d{{4}} {_CLOCK} +\d{{1,10}} [\w.-]{{1,80}}:\d{{1,6}}\] "  # of glog and klog
+    # Of RFC 5424, up to its structured data.
+    rf"|<\d{{1,3}}>\d{{1,2}} (?i:{_ISO_TIME}) \S{{1,255}} \S{{1,48}} \S{{1,128}} \S{{1,32}} "
+    r"(?:-|(?:\[[^\]\n]{0,500}\]){1,9}) "
     # Of syslog: the host goes, and the number of the process; its name stays.
-    rf"|(?:<\d{{1,3}}>)?(?i:{_SYSLOG_TIME}) (?:[\w.:-]{{1,253}} (?=[\w./-]{{1,80}}(?:\[\d{{1,10}}\])?: ))?"
+    rf"|(?:<\d{{1,3}}>)?(?i:{_SYSLOG_TIME}) (?:[\w.:-]{{1,253}} (?={_PROGRAM}(?:\[\d{{1,10}}\])?: ))?"
     rf"|(?:[\[(]?{_LOG_TIME}[\])]?|\[(?i:{_SYSLOG_TIME})\]|\[?{_LEVEL}\b(?! {{0,8}}\d))"
-    rf"(?:[\s|:,-]{{0,8}}(?:\[[^\]\n]{{0,80}}\]|\(\d{{1,10}}\)|{_LEVEL}\b|std(?:out|err) [FP]\b|##\[\w{{1,12}}(?=\])"
-    r"|[\w.:-]{1,253}(?= [\w./-]{1,80}\[\d{1,10}\]: )"  # the host, in front of a program and its process
+    rf"(?:[\s|:,-]{{0,8}}(?:\[(?:[^\[\]\n]|\[[^\[\]\n]{{0,80}}\]){{0,80}}\]|\(\d{{1,10}}\)|{_LEVEL}\b"
+    r"|std(?:out|err) [FP]\b|##\[\w{1,12}(?=\])"
+    rf"|[\w.:-]{{1,253}}(?= {_PROGRAM}\[\d{{1,10}}\]: )"  # the host, in front of a program and its process
     rf"|\d{{1,10}}(?=[\s:]{{1,4}}(?:\d{{1,10}}[\s:]{{1,4}})?(?:{_LEVEL}\b|\[))))"
     r"{0,6}(?:\]?(?:[\s|:,]|-(?=\s)){1,8}|\]|$))?"
 )
@@ -170,6 +190,15 @@ def split_log_prefix(line: str) -> tuple[str, str]:
     if prefix is None or prefix[0].isspace():
         return "", line
     return prefix[0], line[prefix.end() :]
+
+
+_PROGRAM_IN_FRONT = re.compile(rf"{_PROGRAM}\[\d{{1,10}}\]: ")
+
+
+def without_program(line: str) -> str:
+    """The line without the program and its process that syslog and journals put in front of it."""
+    program = _PROGRAM_IN_FRONT.match(line)
+    return line[program.end() :] if program else line
 
 
 def without_log_prefix(line: str) -> str:

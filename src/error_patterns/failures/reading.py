@@ -8,14 +8,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from error_patterns.failures.normalisation import normalised, without_escapes
-from error_patterns.failures.stacks import Stack, has_frames, stacks_of, unqualified
+from error_patterns.failures.python_stacks import has_frames
+from error_patterns.failures.stack import Stack
+from error_patterns.failures.stacks import stacks_of
+from error_patterns.failures.thrown_stacks import unqualified
 from error_patterns.failures.tool_output import telling_lines
 from error_patterns.failures.wordings import reworded
 from error_patterns.fields import MAX_KEYWORDS, MAX_PATTERN_CHARACTERS
 from error_patterns.redaction.redaction import EVERY_RULE, Redaction
 from error_patterns.text import camel_parts, cut, storable
 
-FINGERPRINT_PREFIX = "2:"
+FINGERPRINT_PREFIX = "3:"
 """The version of the way in which failures are read, in front of each fingerprint; another way gets another number."""
 
 DRAWN_WORDS = 24
@@ -25,7 +28,7 @@ _LONGEST_NAME = 80
 
 # Placeholders, and words that so many failures have that they give none of them away.
 _NO_KEYWORDS = frozenset(
-    "redacted url email time uuid id address hash hex path temporary amount number "
+    "redacted url user email time uuid id address hash path temporary amount number "
     "a an and are as at be but by for from has have in into is it its no not of on or that the this to was were "
     "with while when you your line file call last most recent traceback during handling another occurred".split()
 )

@@ -6,7 +6,8 @@ but not their folders; of a log, and of pip, what is said at the level ERROR and
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 from error_patterns.failures.normalisation import normalised, split_log_prefix, without_log_prefix
 from error_patterns.failures.wordings import reworded_line
@@ -16,8 +17,13 @@ def telling_lines(lines: Sequence[str]) -> list[str]:
     """The lines that tell what went wrong, normalised."""
     lines = [line.rstrip() for line in lines]
     bare = [without_log_prefix(line) for line in lines]  # as a job of continuous integration prints them
-    ways = (_pytest, lines), (_compiler, lines), (_pytest, bare), (_compiler, bare), (_errors_of_a_log, lines)
-    return next(filter(None, (list(read(given)) for read, given in (*ways, (_every, bare)))), [])
+    of_tools = (read(given) for given in (lines, bare) for read in (_pip, _pytest, _pytest_summary, _compiler))
+    return next(filter(None, (list(said) for said in (*of_tools, _errors_of_a_log(lines), _every(bare)))), [])
+
+
+def _in_any_order(failed: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of tests and files that are worked on at once, and so fail in another order each time."""
+    return itertools.chain.from_iterable(sorted(map(list, failed)))
 
 
 _PYTEST_TITLE = re.compile(r"_{2,} (?P<test>\S(?:.{0,300}\S)?) _{2,}$")
@@ -26,59 +32,110 @@ _PYTEST_SUMMARY = re.compile(r"(?:FAILED|ERROR) (?P<test>\S+\.py(?:::\S+)?)(?: -
 
 
 def _pytest(lines: Sequence[str]) -> Iterator[str]:
-    """The titles of the tests that failed, each with the first line of each error; or else the summary's lines."""
-    if any(_PYTEST_ERROR.match(line) for line in lines):
-        is_first = True
-        for line in lines:
-            if title := _PYTEST_TITLE.match(line):
-                yield f"in {normalised(title['test'])}"
-            error = _PYTEST_ERROR.match(line)
-            if error and is_first:
-                yield normalised(error["said"])
-            is_first = error is None
-        return
+    """The titles of the tests that failed, each with the first line of each error."""
+    if not any(map(_PYTEST_ERROR.match, lines)):
+        return iter(())
+    failed: list[list[str]] = [[]]
+    is_first = True
     for line in lines:
-        if summary := _PYTEST_SUMMARY.match(line):
-            yield f"in {normalised(summary['test'].rpartition('::')[2])}"
-            yield normalised(summary["said"] or "")
+        if title := _PYTEST_TITLE.match(line):
+            failed.append([f"in {normalised(title['test'])}"])
+        error = _PYTEST_ERROR.match(line)
+        if error and is_first:
+            failed[-1].append(normalised(error["said"]))
+        is_first = error is None
+    return _in_any_order(failed)
 
 
-# gcc, clang, javac, tsc, mypy, MSVC, Maven: file, line, "error". rustc: the other way round.
+def _pytest_summary(lines: Sequence[str]) -> Iterator[str]:
+    failed = filter(None, map(_PYTEST_SUMMARY.match, lines))
+    return _in_any_order(
+        (f"in {normalised(each['test'].rpartition('::')[2])}", normalised(each["said"] or "")) for each in failed
+    )
+
+
+# gcc, clang, javac, tsc, mypy, MSVC, Maven: file, line, "error". Go leaves the word out. rustc: the other way round.
 _COMPILER = re.compile(
     r"(?:\[ERROR\] )?(?P<file>(?:[A-Za-z]:)?[^\s:(\[][^:(\[]{0,300})"
-    r"(?:(?::\d+(?::\d+)?|\(\d+(?:,\d+)?\)): (?=(?:fatal |internal compiler )?error\b)|:\[\d+,\d+\] )(?P<said>.*)$"
+    r"(?:(?::\d+(?::\d+)?|\(\d+(?:,\d+)?\))(?::| -) (?=(?:fatal |internal compiler )?error\b)|:\[\d+,\d+\] "
+    r"|(?<=\.go):\d+:\d+: )(?P<said>.*)$"
 )
 _RUSTC = re.compile(r"(?P<said>error(?:\[E\d{4}\])?: .*)$")
 _RUSTC_PLACE = re.compile(r" *--> (?P<file>[^:]{1,300}):\d+:\d+$")
 _LINKER = re.compile(r".*(?P<said>undefined (?:reference to|symbol:?) .*)$")
-_JAVAC_SYMBOL = re.compile(r" {2}(?P<said>(?:symbol|location): .*)$")
+# What javac says besides, and what rustc writes beside what it points at.
+_OF_AN_ERROR = re.compile(r" {2}(?P<symbol>(?:symbol|location): .*)$|[ \d|_]*\^[\^ |_-]*(?P<label>[\w`(].*)$")
+
+_OF_ANOTHER = re.compile(r"(?:warning|error|note)\b")
 
 
 def _compiler(lines: Sequence[str]) -> Iterator[str]:
-    has_errors = False
+    failed: list[list[str]] = []
+    is_of_an_error = False
     for line, following in itertools.pairwise([*lines, ""]):
         place = error = _COMPILER.match(line)
         if error is None and (error := _RUSTC.match(line)):
             place = _RUSTC_PLACE.match(following)
         if error and place:
-            has_errors = True
-            yield f"{place['file'].replace(chr(92), '/').rpartition('/')[2]}: {normalised(error['said'])}"
-        elif said := _LINKER.match(line) or (has_errors and _JAVAC_SYMBOL.match(line)):
-            yield normalised(said["said"])
+            is_of_an_error = True
+            file = place["file"].replace("\\", "/").rpartition("/")[2]
+            failed.append([f"{file}: {normalised(error['said'])}"])
+        elif undefined := _LINKER.match(line):
+            failed.append([normalised(undefined["said"])])
+        elif is_of_an_error and (more := _OF_AN_ERROR.match(line)):
+            failed[-1].append(normalised(more["symbol"] or more["label"]))
+        elif _OF_ANOTHER.match(line):
+            is_of_an_error = False
+    return _in_any_order(failed)
+
+
+_PIP_FAILED = re.compile(r" *\u00d7 (?P<said>.*)$")
+_PIP_OUTPUT = re.compile(r" *╰─> \[\d+ lines? of output\]$")
+_PIP_ERROR = re.compile(r"(?:fatal )?error: ", re.IGNORECASE)
+
+
+def _pip(lines: Sequence[str]) -> Iterator[str]:
+    """What pip could not do, and the errors of the program that it ran for that, or else the last line of that."""
+    if not any(map(_PIP_OUTPUT.match, lines)):
+        return
+    output: list[str] | None = None
+    for line in lines:
+        if failed := _PIP_FAILED.match(line):
+            yield normalised(failed["said"])
+        elif _PIP_OUTPUT.match(line):
+            output = []
+        elif line.strip() == "[end of output]" and output is not None:
+            errors = [_plain(said) for said in output if _PIP_ERROR.match(said)]
+            yield from [*_compiler(output), *errors] or map(_plain, output[-1:])
+            output = None
+        elif output is not None and line.strip():
+            output.append(line.strip())
 
 
 _SERIOUS = re.compile(r"\b(?:ERROR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG|PANIC)\b|^E\d", re.IGNORECASE)
 
 
+# What a runner of jobs says of any command that failed.
+_SAYS_NOTHING = re.compile(r"Process completed with exit code \d+\.$")
+_RECENT = 3  # lines that were printed before it
+
+
 def _errors_of_a_log(lines: Sequence[str]) -> Iterator[str]:
     """The entries of these levels, each to an empty line or to the next entry."""
-    is_serious = False
+    is_serious = says_something = False
+    recent: deque[str] = deque(maxlen=_RECENT)
     for line in lines:
         prefix, said = split_log_prefix(line)
         if prefix.strip() or not said:
             is_serious = bool(_SERIOUS.search(prefix))
-        if is_serious and said:
+        if not said:
+            continue
+        if is_serious and not says_something and _SAYS_NOTHING.match(said):
+            yield from map(_plain, recent)
+        if is_serious:
+            says_something = True
             yield _plain(said)
+        recent.append(said)
 
 
 def _every(lines: Sequence[str]) -> Iterator[str]:
