@@ -5,7 +5,8 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Final
 
-from error_patterns.redaction.rules import REDACTION_RULES, expressions_of, is_secret
+from error_patterns.redaction.look_alikes import is_secret
+from error_patterns.redaction.rules import REDACTION_RULES, expressions_of
 
 _HIDDEN = "[redacted]"
 # Beside what was hidden, a text can read as if another secret began there. One pass more finds almost all of those;
