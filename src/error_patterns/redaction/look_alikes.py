@@ -7,7 +7,11 @@ No secret is what only says how a secret is called, where it is, or what ails it
   a blank, any value of letters alone is one, unless it ends its line and no word stands before its name;
 - code, which is an unquoted call or subscript (`token = get_token(`, `key=os.environ[`), an attribute of a usual object
   or with the name of a secret (`self.x`, `db.password`), and a name like those of secrets, without digits, that is an
-  argument or stands behind a spaced `=` (`connect(password=db_password)`, `token = new_token`).
+  argument or stands behind a spaced `=` (`connect(password=db_password)`, `token = new_token`);
+- a short word that a secret is compared with: `assert token == "abc"`;
+- what is said in a sentence (`password is wrong`) or after a name of two words (`API key: 404`), unless it has letters
+  and digits, or is the quoted value of a password;
+- after a name that seldom means a secret (`session_id`, `auth`, `?key=`), all but long values that look random.
 """
 
 import re
@@ -16,7 +20,7 @@ import re
 _LONGEST_HARMLESS = 200
 
 _PLACEHOLDER = re.compile(
-    r"(?:\[redacted\]?|[\W_])*+|\$\{.*|\$\(.*|\$[a-z_]+|%\(?[a-z_]+\)?s?%?|(?:bearer |basic )?\{.*\}|<.*>|"
+    r"(?:\[redacted\]?|[\W_])*+|\$\{.*|\$\(.*|\$(?:env:)?[a-z_]+|%\(?[a-z_]+\)?s?%?|(?:bearer |basic )?\{.*\}|<.*>|"
     r"(?:\*{3}|\.{3}|…).*|x{3,}|-----BEGIN .*|(?:~|\.{1,2})/.*|[a-z]:\\.*|(?:arn|vault|op|env|file|secretref):.*|"
     r"/(?:app|builds|etc|home|keys|mnt|opt|private|proc|root|run|secrets?|srv|tmp|users|usr|var|workspace)/.*|"
     r"[\w./-]+\.(?:cfg|conf|crt|env|ini|jks|json|key|p12|pem|py|toml|txt|ya?ml)",
@@ -25,9 +29,24 @@ _PLACEHOLDER = re.compile(
 _WORDS = frozenset(
     "a an and any are array as at await bool boolean bytes can cannot char could denied empty eof expected expired "
     "failed false field for from has i if in include incorrect int integer invalid is it lambda may missing must my "
-    "needs new nil no none not null number object of ok omit on optional or provided rejected required revoked "
-    "same-origin secretstr self should str string text that the then this to true undefined unexpected unicode unknown "
-    "unset valid varchar was were when will with would wrong yield your".split()
+    "needs new nil no none not null number object of ok omit on optional or playwright provided rejected required "
+    "revoked same-origin secretstr self should str string text that the then this to true undefined unexpected unicode "
+    "unknown unset valid varchar was were when will with would wrong yield your".split()
+)
+_AILMENTS = frozenset("blank empty hidden long masked short strong too valid weak".split())
+_COMPARISONS = frozenset(("==", "===", "!=", "!=="))
+# Short words, and what a requirement of a package compares.
+_COMPARED = re.compile(r"(?=.{1,20}$)[a-z]+(?:[ '_-][a-z]+)*[.!?:]?|\d+(?:\.\d+)+", re.IGNORECASE)
+_RANDOM = re.compile(
+    r"(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$|\d{8}T\d{6})(?=.*(?:[a-z]\d{1,9}[a-z]|[^=]=$|==$))"
+    r"(?:s%3A|\d/)?(?:[\w~%+-]{12,}={0,2}|[\w+/]{6,}={1,2}|(?=.*(?-i:[a-z]))(?=.*(?-i:[A-Z]))[\w+/]{24,})",
+    re.IGNORECASE,
+)
+# Counts, versions and algorithms have digits too: `8chars`, `2FA`, `v2`, `SHA-256`, `id_ed25519`.
+_WITH_DIGIT = re.compile(
+    r"(?!\d{1,4}-?[a-z]+$|v\d+(?:\.\d+)*$|(?:id_)?(?:aes|argon|base|ec|ecdsa|ed|http|jwt|md|oauth|pbkdf|pkcs|rsa|"
+    r"scram-sha|secp|sha|utf|x(?=25519|448|509))[-_#]?\d{1,5}(?:[-_]\w+)*$)(?=.*\d)(?=.*[a-z]).{6,}",
+    re.IGNORECASE,
 )
 _PROSE = re.compile(r"[a-z]+(?:['-][a-z]+)*[.!?:]?", re.IGNORECASE)
 _WORD_AND_BLANK = re.compile(r"[\w\]] ")
@@ -49,11 +68,36 @@ def is_secret(match: re.Match[str]) -> bool:
     value, parts = match["secret"], match.groupdict()
     if len(value) > _LONGEST_HARMLESS:
         return True
-    if _PLACEHOLDER.fullmatch(value):
+    if _PLACEHOLDER.fullmatch(value) or ("name" in parts and _first_word(value) in _WORDS):
         return False
-    if "name" in parts and value.casefold().split()[0].strip(".,:;!?") in _WORDS:
+    if parts.get("weak") is not None:
+        return _RANDOM.fullmatch(value) is not None
+    if "sign" not in parts:
+        return True
+    if match["spoken"] is not None or match["sign"].strip(":") in {"is", "was"}:
+        return _is_stated(match)
+    return _is_assigned(match)
+
+
+def _first_word(value: str) -> str:
+    return value.casefold().split()[0].strip(".,:;!?")
+
+
+def _is_stated(match: re.Match[str]) -> bool:
+    value, spoken = match["secret"], match["spoken"] is not None
+    if not spoken and "pass" not in match["name"].casefold():
+        return _RANDOM.fullmatch(value) is not None
+    quoted = match["open"] is not None and not spoken and _first_word(value) not in _AILMENTS
+    # A number that more words follow counts something.
+    number = len(value) >= 4 and value.isdigit() and _LAST_OF_LINE.match(match.string, match.end()) is not None
+    return quoted or (number and not spoken) or _WITH_DIGIT.fullmatch(value) is not None
+
+
+def _is_assigned(match: re.Match[str]) -> bool:
+    sign, quoted = match["sign"], match["open"] is not None
+    if sign in _COMPARISONS and (_COMPARED.fullmatch(match["secret"]) or not (quoted or sign == "==")):
         return False
-    return "sign" not in parts or parts["open"] is not None or not (_is_code(match) or _is_prose(match))
+    return quoted or not (_is_code(match) or _is_prose(match))
 
 
 def _is_code(match: re.Match[str]) -> bool:

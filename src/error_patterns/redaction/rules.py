@@ -10,11 +10,16 @@ import re
 from typing import Final
 
 # Each unbounded run of an expression starts where none can start inside it, or stops where the next one starts.
-# A name is sensitive by its end: `password_file` and `max_tokens` are not.
+# A name is sensitive by its end: `password_file` and `max_tokens` are not. After a `weak` one most values are harmless,
+# and after a `spoken` one, of two words or of npm, many are.
 _SENSITIVE = (
-    r"(?:pass(?:word|wd|phrase|code)|pwd|secret|token|credentials?|client-key-data|dbpass|[_-]pass|[_-]key|api[.-]key|"
+    r"(?:pass(?:word|wd|phrase|code)|pwd|secret|token|credentials?|client-key-data|(?:db|key|ssh|store)pass|[_-]pass|"
+    r"[_-]key|api[.-]key|(?:(?<![^\W_])|bind|root)pw|rediscli_auth|oauth2-bearer|"
     r"(?:access|account|api|auth|encryption|license|master|private|secret|shared|signing|subscription)key|"
-    r"(?<![\w.-])pass(?=[\"\'\\ ]{0,4}(?:=|:[ \t]?\\{0,4}[\"\'])))"
+    r"(?<![\w.-])pass(?=[\"\'\\ ]{0,4}(?:=|:[ \t]?\\{0,4}[\"\']))|"
+    r"(?P<weak>(?<![^\W_])(?:(?<!rediscli_)(?<!\b_)auth|pat|psk|(?:asp\.net_|j|php)?sess(?:ion)?[_-]?id|connect\.sid|"
+    r"tls\.key)|\.dockerconfigjson|(?<=[?&])(?:code|key))|"
+    r"(?P<spoken>(?:(?<=access )|(?<=api )|(?<=private )|(?<=secret ))key|\b_auth))"
     r"(?:[_-]?(?:\d{1,3}|v\d|prod|production|staging|dev|test|live|old|new|value|hash|base|b64|base64|confirm|"
     r"confirmation|plain|primary|secondary|current))?"
 )
@@ -25,10 +30,11 @@ _HARMLESS_NAME = (
     r"composite|config|conflict|context|correlation|data|dataset|dedup|dict|distribution|duplicate|end|entity|env|"
     r"event|feature|field|file|first|flag|foreign|group|hash|host|hot|i18n|idempotency|index|input|invalid|issue|item|"
     r"job|join|label|last|lookup|map|merge|message|metric|missing|natural|next|node|object|option|order|output|param|"
-    r"parent|partition|prev|primary|project|property|public|query|range|record|redis|registry|resource|result|"
-    r"routing|row|s3|search|settings?|shard|sort|start|state|step|surrogate|tag|task|translation|unique|unknown|user|"
-    r"wrong)[_-]key|(?:bos|cancel(?:lation)?|cls|continuation|current|end|eos|first|image|last|mask|next|pad|page|"
-    r"prev|sep|special|start|stop|sync|unexpected|unk)[_-]?token|(?:first|full|last|multi|second|single)[_-]pass)"
+    r"modifier|parent|partition|prev|primary|project|property|public|query|range|record|redis|registry|resource|"
+    r"result|routing|row|s3|search|settings?|shard|shortcut|sort|start|state|step|surrogate|tag|task|translation|"
+    r"unique|unknown|user|wrong)[_-]key|(?:bos|cancel(?:lation)?|cls|continuation|current|end|eos|first|image|last|"
+    r"mask|next|pad|page|prev|sep|special|start|stop|sync|unexpected|unk)[_-]?token|(?:forgot|lost)[_-]password|"
+    r"(?:first|full|last|multi|second|single)[_-]pass)"
     r"(?![\w.-])"
 )
 _NAME = rf"(?<![\w./-])(?<!\[redacted\])(?=[\w.-]*{_SENSITIVE}(?![\w.-]))(?!{_HARMLESS_NAME})(?P<name>[\w.-]++)"
@@ -47,10 +53,13 @@ def _token(start: str, rest: str) -> str:
     return rf"(?P<secret>{start}(?<![\w-]{start}){rest})"
 
 
+# Of a command: not what another one after a `;` or in a pipe gets.
+_BEFORE_OPTION = r"(?:[^\n\\|;&]|\\\n?){0,120}?[ \t]"
 _ARGUMENT = r"[\"']?(?P<secret>(?<=')[^'\n]+|(?<=\")[^\"\n]+|(?<![\"'])[^\s\"',]+)"
 _AUTHORIZATION = r"(?i)authorization\\{0,8}[\"']?[ \t]*+[:=,][ \t]*+b?\\{0,8}[\"']?"
 
-# The group `secret` is what is hidden. What an expression has besides is the place where it is one.
+# The group `secret` is what is hidden. What an expression has besides is the place where it is one; after a `name`, no
+# word of prose is, and an empty `weak` asks for what looks random, as such a name does.
 _EXPRESSIONS = {
     # A key without an end is cut off, and hidden to the end of the text, unless prose mentions its first line only.
     "private-key": (
@@ -63,42 +72,66 @@ _EXPRESSIONS = {
         r"://(?!\[)[^\s:/\"'<>`]{0,200}:(?!\d{1,5}[/?#])"
         r"(?P<secret>[^\s\"'<>`@/?#]{0,100}[/?#][^\s\"'<>`]{0,200})@(?=[\w.-]{1,200}(?:[:/?\s]|$))",
         r"://(?P<secret>(?=[\w-]{0,40}\d)[\w-]{20,}+)@",
-        r"\bthin:[\w.-]{1,60}/(?P<secret>[^\s/@\"']{1,200})@",
-        r"(?<![\w.-])[\w.-]{1,60}+:(?P<secret>[^\s\"'/]{1,200})@(?:tcp|unix)\(",
+        r"(?:thin:|sqlplus[ \t]+(?:-\w{1,9}[ \t]+){0,3})[\w.-]{1,60}/(?P<secret>[^\s/@\"']{1,200})@",
+        r":(?<=[\w.-]:)(?P<secret>[^\s\"'/]{1,200})@(?:tcp|unix)\(",
     ),
     "authorization": (
         _AUTHORIZATION + r"(?:bearer|basic|token|apikey|api-key|negotiate|ntlm|splunk|ssws|key)(?:\\?[ \t]++|%20)"
         r"(?!(?:authentication|credentials?|header|is|missing|not|realm|scheme|token|was)\b)(?P<secret>[^\s\"'`\\,;)\]}]+)",
         _AUTHORIZATION
         + r"(?P<secret>(?:digest|hawk|oauth|aws4-[\w-]{1,40})[ \t][^\n\\']+|(?=[^\s\"'\\]{0,40}\d)[^\s\"'\\$%{<]{8,})",
-        r"(?i)\bbearer[ \t]+(?P<secret>(?=[\w.~+/=-]{0,40}\d)[\w.~+/=-]{12,})",
+        r"[Bb](?<!\w.)(?i:earer)[ \t]+(?P<secret>(?=[\w.~+/=-]{0,40}\d)[\w.~+/=-]{12,})",
+        r"[Bb]asic[ \t]+(?P<secret>(?=[A-Za-z+/]{0,60}\d)(?=[a-z\d+/]{0,60}[A-Z])(?=[A-Z\d+/]{0,60}[a-z])"
+        r"(?:[\w+/]{4}){3,}(?:[\w+/]{4}|[\w+/]{3}=|[\w+/]{2}==)(?![\w+/=-]))",
+        r"AUTH (?:LOGIN|PLAIN) (?P<weak>)(?P<secret>[\w+/]{8,}={0,2})",
+        r"> PASS (?<=^> PASS )(?P<secret>\S+)$",
         r"(?i)\(b?[\"'][\w-]{0,40}(?:key|password|secret|token)[\"'],[ \t]*b?[\"']"
         r"(?P<secret>(?=[a-z_]{0,99}[^a-z_\"'])[^\"'\n]+)[\"']\)",
     ),
     "cookie": (
         r"(?i)(?:cookie\\{0,8}[\"']?[ \t]*+[:=,][ \t]*+b?\\{0,8}[\"']?|--cookie[ =][\"']?)"
         r"(?P<secret>[\w!#$%.-]{1,100}=(?:(?<==)\"[^\"\n]*\"|[^\"'\n\\])+)",
+        rf"curl{_BEFORE_OPTION}-b[ \t]*[\"']?(?P<secret>[\w.-]{{1,100}}=[^\"'\n]+)",
         r"(?i)cookies[\"']?[ \t]*+[:=][ \t]*+\{(?P<secret>[^{}\n]+)\}",
         r"<Cookie [\w.-]{1,100}=(?P<secret>\S+) for",
     ),
     "assignment": (
         # Most words are no names. To ask first what follows them saves most of the time.
-        rf"(?i)(?<![\w.-])(?=[\w.-]++[\\\"'\]? \t]{{0,40}}[:=]){_NAME}\\{{0,8}}[\"']?\]?[ \t]*+"
-        rf"(?P<sign>:=|=>|==?|\??:(?!:))[ \t]*+(?:[|>][+-]?\n[ \t]*+)?{_VALUE}",
+        rf"(?i)(?<![\w.-])(?=[\w.-]++[\\\"'\]? \t]{{0,40}}+(?:[:=!]|(?<= )(?:is|was):? )){_NAME}\\{{0,8}}[\"']?\]?"
+        rf"[ \t]*+(?P<sign>:=|=>|={{1,3}}|!==?|\??:(?!:)|(?<=\w)::(?= )|(?:is|was):?(?= ))"
+        rf"[ \t]*+(?:[|>][+-]?\n[ \t]*+)?{_VALUE}",
         rf"(?i)\b(?:name|key)[\"']?[ \t]*+[:=][ \t]*+[\"']?{_NAME}[\"']?,?\s{{0,60}}[\"']?value[\"']?"
         rf"[ \t]*+(?P<sign>[:=])[ \t]*+{_VALUE}",
         rf"(?i)<{_NAME}>(?P<secret>[^<\n]+)</",
-        r"(?i)\bpwd=\{(?P<secret>[^{}\n]+)\}",
-        r"\b(?:PASSWORD|(?i:identified by|with password))[ \t]+'(?P<secret>(?:[^'\\\n]|\\.|'')+)'",
-        r"auth=\([\"'][^\"'\n]{0,100}[\"'],[ \t]*[\"'](?P<secret>[^\"'\n]+)",
-        r"\blogin[ \t]+\S{1,100}[ \t]+password[ \t]+(?P<secret>\S+)",
+        r"=\{(?i:(?<=\bpwd=\{))(?P<secret>[^{}\n]+)\}",
+        r"[IPSWipsw](?<!\w\w)(?:(?<=P)ASSWORD(?=[ \t]+\\{0,8}')|(?i:(?<=i)dentified (?:with \S{1,60} )?by|"
+        r"(?<=w)ith password|(?<=s)et password(?: for \S{1,100})? =(?: password\()?))"
+        r"[ \t]*+(?P<quote>\\{0,8}[\"'])(?P<secret>(?:(?!(?P=quote))(?:[^\\\n]|\\.)|(?P=quote){2})+)(?P=quote)",
+        r"IDENTIFIED BY[ \t]+(?P<secret>(?=[A-Za-z_]{1,40}\d)\w+)",
+        r"(?:auth=|(?:Basic|Digest|Proxy)Auth|\.login|PSCredential)\([\"'][^\"'\n]{0,100}[\"'],[ \t]*[\"']"
+        r"(?P<secret>[^\"'\n]+)",
+        r"(?:Secret(?:Bytes|Str)\(b?|ConvertTo-SecureString (?:-String )?)[\"'](?P<secret>[^\"'\n]+)",
+        r"login[ \t]+\S{1,100}[ \t]+password[ \t]+(?P<secret>\S+)",
+        r"(?:machine[ \t]+\S{1,100}|default)\s{1,20}login[ \t]+\S{1,100}\s{1,20}password[ \t]+(?P<secret>\S+)",
+        r"secret_id[\"']?[ \t]*+[:=][ \t]*+[\"']?(?P<secret>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})",
+        r"(?:Unseal Key \d{1,2}: |::add-mask::)(?P<secret>[^\n]+)",
+        r"(?:masterauth|requirepass|rootpw|bindpw)[ \t]+[\"']?(?P<secret>(?=[^\s\"']{0,40}\d)[^\s\"']+)",
     ),
     "option": (
-        rf"(?i)(?=--){_NAME}(?P<sign>[ \t]+|[\"'],[ \t]*(?=[\"'])){_VALUE}",
-        r"\b(?:mysql|mariadb)(?:[^\n\\]|\\\n?){0,120}?[ \t\"']-p" + _ARGUMENT,
-        r"\b(?:sshpass|(?:docker|helm registry|podman) login)(?:[^\n\\]|\\\n?){0,120}?[ \t]-p[ \t]*" + _ARGUMENT,
-        r"\bredis-cli(?:[^\n\\]|\\\n?){0,120}? -a[ \t]+(?P<secret>[^\s]+)",
-        r"\bcurl(?:[^\n\\]|\\\n?){0,120}?[ \t\"'](?:-u|--(?:proxy-)?user)(?:[ \t=]|[\"'],[ \t])*[\"']?[^\s:\"']{1,100}:"
+        rf"(?i)(?=--|-(?:pw|password|\w{{1,9}}pass)\b){_NAME}(?P<sign>[ \t]+|[\"'],[ \t]*(?=[\"'])){_VALUE}",
+        rf"(?:ENV|ARG|setx(?:[ \t]+/[Mm])?|setenv|config(?:ure)? set)[ \t]+(?:\S{{1,100}}:)?"
+        rf"(?i:{_NAME}(?P<sign>[ \t]+){_VALUE})",
+        r"-pass(?:in|out)?[ \t]+[\"']?pass:(?P<secret>[^\s\"']+)",
+        r"[ \t]/(?P<name>pass(?:word=|:))(?P<secret>[^\s\"']+)",
+        r"echo[ \t]+(?:-n[ \t]+)?[\"']?(?:[\w.-]{1,60}:)?(?P<secret>[^\s\"'|]+)[\"']?[ \t]*\|[ \t]*"
+        r"(?:(?:sudo )?chpasswd|sudo -S|[^\n|]{1,120} --password-stdin)",
+        r"rabbitmqctl[ \t]+(?:add_user|change_password)[ \t]+\S{1,100}[ \t]+" + _ARGUMENT,
+        r"m(?<!\w.)(?:ysql|ariadb)(?:[^\n\\]|\\\n?){0,120}?[ \t\"']-p" + _ARGUMENT,
+        rf"(?:(?:sshpass|(?:az|cf|docker|helm registry|oc|podman) login|mongo\w{{0,8}}|twine upload){_BEFORE_OPTION}-p"
+        rf"[ \t]*|(?:sqlcmd|bcp|zip|ipmitool){_BEFORE_OPTION}-P[ \t]+|ldap\w{{3,9}}{_BEFORE_OPTION}-w[ \t]+)(?!-)"
+        + _ARGUMENT,
+        r"redis-cli(?:[^\n\\]|\\\n?){0,120}? -a[ \t]+(?P<secret>[^\s]+)",
+        r"curl(?:[^\n\\]|\\\n?){0,120}?[ \t\"'](?:-u|--(?:proxy-)?user)(?:[ \t=]|[\"'],[ \t])*[\"']?[^\s:\"']{1,100}:"
         r"(?P<secret>[^\s\"']+)",
     ),
     # The first run of letters may begin with another name: `jwt-eyJ…`.
@@ -110,7 +143,7 @@ _EXPRESSIONS = {
     ),
     "google": tuple(_token(start, r"[\w-]{20,}") for start in ("AIza", r"ya29\.", "GOCSPX-", "1//0")),
     "azure": (
-        r"(?i)(?:Account|SharedAccess)Key=(?P<secret>[^\s;\"']+)",
+        r"(?:Account|SharedAccess)Key=(?P<secret>[^\s;\"']+)",
         r"[?&]sig=(?P<secret>[^\s&\"']+)",
         r"(?P<secret>Q~(?<=(?<![\w.~-])\w{3}\dQ~)[\w.~-]{30,})",
     ),
@@ -134,13 +167,16 @@ _EXPRESSIONS = {
     "twilio": (_token("SK", r"[0-9a-f]{32}\b"),),
     "telegram": (r":(?P<secret>AA(?<=\d{6}:AA)[\w-]{30,})",),
     "discord": (
-        r"(?<![\w-])(?P<secret>[MNO](?=[\w-]{0,30}\d)[\w-]{22,30}\.[\w-]{6}\.[\w-]{27,})",
+        r"(?P<secret>[MNO](?<![\w-].)(?=[\w-]{0,30}\d)[\w-]{22,30}\.[\w-]{6}\.[\w-]{27,})",
         r"discord(?:app)?\.com/api/webhooks/\d{1,30}/(?P<secret>[\w-]+)",
     ),
     "other-services": (
-        r"(?<![\w-])(?P<secret>(?:dapi|dckr_pat_|do[opr]_v1_|dp\.[a-z]{2}\.|glsa_|gsk_|hv[bs]\.|lin_api_|lsv2_[a-z]{2}_|"
-        r"ntn_|NRAK-|PMAK-|pcsk_|pplx-|r8_|rubygems_|sbp_|shp(?:at|ca|pa|ss)_|sntrys_|tvly-|xai-)"
-        r"(?=[\w-]{0,40}\d)[\w-]{20,})",
+        r"(?<![\w-])(?P<secret>(?:AGE-SECRET-KEY-1|AT[AC]TT3|CFPAT-|dapi|dckr_[op]at_|do[opr]_v1_|dp\.[a-z]{2}\.|"
+        r"figd_|f[mo][12]_|glsa_|gsk_|hv[bs]\.|key-(?=[0-9a-f]{32}\b)|lin_api_|lsv2_[a-z]{2}_|nfp_|ntn_|NRAK-|PMAK-|"
+        r"pcsk_|phx_|pplx-|pul-(?=[0-9a-f]{40}\b)|r8_|rubygems_|sbp_|sb_secret_|sgp_|shp(?:at|ca|pa|ss)_|"
+        r"sntry[su]_|sq0(?:atp|csp)-|tskey-|tvly-|xai-)(?=[\w-]{0,40}\d)[\w-]{20,}(?:=[0-9A-F]{8}\b)?)",
+        r"\.atlasv1\.(?P<secret>[\w-]{20,})",
+        r"(?:\.office(?:365)?\.com/webhook(?:b2)?|hooks\.zapier\.com/hooks/catch)/(?P<secret>[\w@/%-]+)",
     ),
 }
 REDACTION_RULES: Final = tuple(_EXPRESSIONS)
