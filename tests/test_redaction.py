@@ -509,6 +509,9 @@ Authorization: Bearer <token>
 Authorization: ***
 Cookie: missing
 cookie not set
+Processed session termination for sessionid: 0x14ed93111f20027
+opening app wtoken = AppWindowToken{9f4ef63 token=Token{df0798e ActivityRecord{de9231d u0 t761}}}
+Bad activity token: android.os.Token@1a2b3c4
 password=None
 password=none
 password: null

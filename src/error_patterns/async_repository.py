@@ -17,10 +17,10 @@ from error_patterns.database.async_engines import AsyncDatabase
 from error_patterns.database.cancellation import as_a_step
 from error_patterns.database.driver_errors import translated_errors
 from error_patterns.database.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
-from error_patterns.index_check import Sweep
 from error_patterns.models import ErrorPattern
 from error_patterns.redaction import EVERY_RULE, Redaction
 from error_patterns.results import PatternMatch, PatternStatistics
+from error_patterns.sweep import Sweep
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -174,21 +174,21 @@ class AsyncErrorPatternRepository:
         sweep = Sweep(progress)
         while sweep.goes_on:
             sweep.add(await self._read(index_check.check, sweep.after))
-        return sweep.wrong
+        return sweep.found
 
     async def reindex(self, *, progress: Callable[[int], object] | None = None) -> int:
         """Mend the keyword index where it is wrong: see `ErrorPatternRepository.reindex`."""
         sweep = Sweep(progress)
         while sweep.goes_on:
             sweep.add(await self._write(index_check.mend, sweep.after))
-        return sweep.wrong
+        return sweep.found
 
     async def refingerprint(self, *, progress: Callable[[int], object] | None = None) -> int:
         """Carry over fingerprints of older versions: see `ErrorPatternRepository.refingerprint`."""
         sweep = Sweep(progress)
         while sweep.goes_on:
             sweep.add(await self._write(upkeep.carry_over, sweep.after))
-        return sweep.wrong
+        return sweep.found
 
     async def prune(self, *, not_seen_since: datetime, keep_with_checks: bool = True) -> int:
         """Delete patterns that were not seen for long: see `ErrorPatternRepository.prune`."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, event, select
 from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.orm import Mapper, Session, object_session
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm.attributes import set_attribute, set_committed_value
 from sqlmodel import col
 
 from error_patterns.fields import CheckedList
@@ -45,6 +45,15 @@ def changed(pattern: ErrorPattern) -> set[str]:
     return {
         name for name in type(pattern).model_fields.keys() - FIXED_FIELDS if state.attrs[name].history.has_changes()
     }
+
+
+def join(stored: ErrorPattern, name: str, items: Sequence[str]) -> None:
+    """Set a list of a stored pattern to items of which each was checked when it was written.
+
+    Rules of today would refuse the whole list for an item that older ones allowed.
+    """
+    if items != getattr(stored, name):
+        set_attribute(stored, name, list(items))
 
 
 @contextmanager

@@ -1,11 +1,7 @@
-"""Whether the keyword index is what it must be, and how it becomes that: for what was written past it.
-
-Both go through the patterns in the order of their ids, a batch at a time, so that no transaction is long.
-"""
+"""Whether the keyword index is what it must be, and how it becomes that: for what was written past it."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Row, Select, and_, delete, exists, select
 from sqlalchemy.orm import Session
@@ -15,61 +11,20 @@ from error_patterns import keyword_index
 from error_patterns.keyword_index import Posting, postings_of
 from error_patterns.keyword_index import keyword_index as index
 from error_patterns.models import ErrorPattern
-
-BATCH = 1_000
-
-
-class Checked(NamedTuple):
-    """What a look at a batch of patterns found.
-
-    Attributes:
-        patterns: How many patterns there were.
-        wrong: How many were not as they must be; those that are gone, and have rows in the index, count as well.
-        last_id: Where to go on; None at the end.
-    """
-
-    patterns: int
-    wrong: int
-    last_id: str | None
-
-
-class Sweep:
-    """Where a look at all patterns stands.
-
-    Attributes:
-        after: The id after which the next batch begins.
-        goes_on: Whether there may be another batch.
-        wrong: How many patterns were wrong so far.
-    """
-
-    def __init__(self, progress: Callable[[int], object] | None) -> None:
-        """Begin; `progress` is called after each batch with the number of its patterns."""
-        self.after: str = ""
-        self.goes_on: bool = True
-        self.wrong: int = 0
-        self._progress = progress
-
-    def add(self, checked: Checked) -> None:
-        """Take note of the next batch."""
-        self.wrong += checked.wrong
-        self.goes_on = checked.last_id is not None
-        self.after = checked.last_id or self.after
-        if self._progress is not None:
-            self._progress(checked.patterns)
-
+from error_patterns.sweep import BATCH, Swept
 
 _Indexed = Row[str, str, list[str]]
 
 
-def check(session: Session, after: str) -> Checked:
+def check(session: Session, after: str) -> Swept:
     """Look at the next patterns."""
     patterns = session.execute(_next(after)).all()
     last_id = _last_id(patterns)
     gone = session.scalars(select(index.c.pattern_id).where(_of_nobody(after, last_id)).distinct()).all()
-    return Checked(len(patterns), len(_wrong(session, patterns)) + len(gone), last_id)
+    return Swept(len(patterns), len(_wrong(session, patterns)) + len(gone), last_id)
 
 
-def mend(session: Session, after: str) -> Checked:
+def mend(session: Session, after: str) -> Swept:
     """Look at the next patterns, and write anew the rows that are wrong."""
     patterns = session.execute(_next(after).with_for_update()).all()
     last_id = _last_id(patterns)
@@ -78,7 +33,7 @@ def mend(session: Session, after: str) -> Checked:
         keyword_index.erase(session, pattern_id)
     keyword_index.insert_rows(session, [row for rows in wrong.values() for row in rows])
     erased = session.scalars(delete(index).where(_of_nobody(after, last_id)).returning(index.c.pattern_id)).all()
-    return Checked(len(patterns), len(wrong) + len(set(erased)), last_id)
+    return Swept(len(patterns), len(wrong) + len(set(erased)), last_id)
 
 
 def _next(after: str) -> Select[str, str, list[str]]:

@@ -11,7 +11,7 @@ from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import col
 
 from error_patterns import changes, keyword_index, merged_fingerprints
-from error_patterns.fields import MAX_CHECKS, MAX_KEYWORDS
+from error_patterns.fields import KEPT_FAILURES, MAX_CHECKS, MAX_KEYWORDS
 from error_patterns.models import ErrorPattern
 from error_patterns.operations import insert_in, row_of
 from error_patterns.redaction import Redaction
@@ -62,7 +62,8 @@ def record_failure(session: Session, observation: Observation) -> ErrorPattern:
     if stored.pattern_id == new.pattern_id:
         keyword_index.write(session, [stored])
         return stored
-    stored.historical_failures.extend(new.historical_failures)
+    failures = [*stored.historical_failures, *new.historical_failures]
+    changes.join(stored, "historical_failures", failures[-KEPT_FAILURES:])
     _join(stored, "preventive_checks", new.preventive_checks, MAX_CHECKS)
     if observation.is_named:
         _join(stored, "keywords", new.keywords, MAX_KEYWORDS)
@@ -127,8 +128,5 @@ def _upsert_in(dialect: str) -> ReturningInsert[ErrorPattern]:
 
 
 def _join(stored: ErrorPattern, field: str, new: Sequence[str], most: int) -> None:
-    """Add what the list does not have, as far as there is room; a list written under older rules stays as it is."""
-    old: list[str] = getattr(stored, field)
-    joined = list(dict.fromkeys([*old, *new]))[: max(most, len(old))]
-    if len(joined) > len(old):
-        setattr(stored, field, joined)
+    """Add what the list does not have, as far as there is room."""
+    changes.join(stored, field, list(dict.fromkeys([*getattr(stored, field), *new]))[:most])

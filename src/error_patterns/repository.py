@@ -14,10 +14,10 @@ from error_patterns import index_check, operations, recording, upkeep
 from error_patterns.database.driver_errors import translated_errors
 from error_patterns.database.engines import create_engine, retire
 from error_patterns.database.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
-from error_patterns.index_check import Sweep
 from error_patterns.models import ErrorPattern
 from error_patterns.redaction import EVERY_RULE, Redaction
 from error_patterns.results import PatternMatch, PatternStatistics
+from error_patterns.sweep import Sweep
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -265,14 +265,14 @@ class ErrorPatternRepository:
         sweep = Sweep(progress)
         while sweep.goes_on:
             sweep.add(self._read(index_check.check, sweep.after))
-        return sweep.wrong
+        return sweep.found
 
     def reindex(self, *, progress: Callable[[int], object] | None = None) -> int:
         """Mend the keyword index where it is wrong; for how many patterns it was. Otherwise like `check_index`."""
         sweep = Sweep(progress)
         while sweep.goes_on:
             sweep.add(self._write(index_check.mend, sweep.after))
-        return sweep.wrong
+        return sweep.found
 
     def refingerprint(self, *, progress: Callable[[int], object] | None = None) -> int:
         """Carry fingerprints over that an older version of this package made; how many patterns that were.
@@ -287,7 +287,7 @@ class ErrorPatternRepository:
         sweep = Sweep(progress)
         while sweep.goes_on:
             sweep.add(self._write(upkeep.carry_over, sweep.after))
-        return sweep.wrong
+        return sweep.found
 
     def prune(self, *, not_seen_since: datetime, keep_with_checks: bool = True) -> int:
         """Delete the patterns that were last seen before a moment; how many they were.

@@ -13,12 +13,10 @@ from error_patterns import changes, keyword_index, merged_fingerprints
 from error_patterns.database import json_sql
 from error_patterns.database.cancellation import stop_if_cancelled
 from error_patterns.errors import PatternNotFoundError
-from error_patterns.fields import MAX_CHECKS, MAX_FREQUENCY, MAX_KEYWORDS, as_utc, known_id
-from error_patterns.index_check import Checked
+from error_patterns.fields import KEPT_FAILURES, MAX_CHECKS, MAX_FREQUENCY, MAX_KEYWORDS, as_utc, known_id
 from error_patterns.models import ErrorPattern
+from error_patterns.sweep import BATCH, Swept
 from error_patterns.text import is_cut
-
-_BATCH = 1_000
 
 
 def prune(session: Session, *, not_seen_since: datetime, keep_with_checks: bool = True) -> int:
@@ -28,7 +26,7 @@ def prune(session: Session, *, not_seen_since: datetime, keep_with_checks: bool 
         is_stale = and_(is_stale, json_sql.length(col(ErrorPattern.preventive_checks)) == 0)
     pattern_id = col(ErrorPattern.pattern_id)
     pruned = 0
-    while stale := session.scalars(select(pattern_id).where(is_stale).order_by(pattern_id).limit(_BATCH)).all():
+    while stale := session.scalars(select(pattern_id).where(is_stale).order_by(pattern_id).limit(BATCH)).all():
         stop_if_cancelled(session)
         # Asked once more, as another transaction may have seen one of them meanwhile.
         deleted = session.scalars(
@@ -50,7 +48,7 @@ def merge(session: Session, into: str, others: Sequence[str]) -> ErrorPattern:
     return _merged(session, *_locked(session, [into, *others]))
 
 
-def carry_over(session: Session, after: str) -> Checked:
+def carry_over(session: Session, after: str) -> Swept:
     """Give this version's fingerprints to the next patterns that have those of another, and join what is one now."""
     from error_patterns import failures  # noqa: PLC0415 - compiles a hundred expressions, for this call alone
 
@@ -58,16 +56,16 @@ def carry_over(session: Session, after: str) -> Checked:
     is_old = ~fingerprint.startswith(failures.FINGERPRINT_PREFIX, autoescape=True) | pattern_id.in_(
         merged_fingerprints.owners(all_but=failures.FINGERPRINT_PREFIX)
     )
-    old_ones = select(ErrorPattern).where(pattern_id > after, is_old).order_by(pattern_id).limit(_BATCH)
+    old_ones = select(ErrorPattern).where(pattern_id > after, is_old).order_by(pattern_id).limit(BATCH)
     old = session.scalars(old_ones.with_for_update(), execution_options={"populate_existing": True}).all()
-    last_id = old[-1].pattern_id if len(old) == _BATCH else None
+    last_id = old[-1].pattern_id if len(old) == BATCH else None
     carried = 0
     for pattern in old:
         whole = (failure for failure in reversed(pattern.historical_failures) if not is_cut(failure))
         if readings := list(dict.fromkeys(failures.read(failure).fingerprint for failure in whole)):
             _lead_to(session, pattern, readings, failures.FINGERPRINT_PREFIX)
             carried += 1
-    return Checked(len(old), carried, last_id)
+    return Swept(len(old), carried, last_id)
 
 
 def _lead_to(session: Session, pattern: ErrorPattern, readings: Sequence[str], version: str) -> None:
@@ -112,10 +110,11 @@ def _merged(session: Session, survivor: ErrorPattern, *merged: ErrorPattern) -> 
     survivor.frequency = min(sum(pattern.frequency for pattern in together), MAX_FREQUENCY)
     survivor.created_at = min(pattern.created_at for pattern in together)
     survivor.last_seen = max(pattern.last_seen for pattern in together)
-    survivor.keywords = _joined(together, "keywords", MAX_KEYWORDS)
-    survivor.preventive_checks = _joined(together, "preventive_checks", MAX_CHECKS)
     by_last_seen = sorted(together, key=attrgetter("last_seen"))
-    survivor.historical_failures = [text for pattern in by_last_seen for text in pattern.historical_failures]
+    failures = [text for pattern in by_last_seen for text in pattern.historical_failures]
+    changes.join(survivor, "keywords", _joined(together, "keywords", MAX_KEYWORDS))
+    changes.join(survivor, "preventive_checks", _joined(together, "preventive_checks", MAX_CHECKS))
+    changes.join(survivor, "historical_failures", failures[-KEPT_FAILURES:])
     with changes.locked(session, survivor):
         session.flush()
     merged_fingerprints.hand_over(session, merged, survivor.pattern_id)

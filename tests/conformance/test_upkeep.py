@@ -28,6 +28,33 @@ def rows_of(engine: Engine, table: str) -> int:
     return rows
 
 
+def write_past_the_rules(engine: Engine) -> tuple[str, str]:
+    """Give every pattern a keyword and a check that are too long, as older rules could have allowed; which they are."""
+    keyword, check = "k" * 300, "c" * 3_000
+    written = "UPDATE error_patterns SET keywords = :keywords, preventive_checks = :checks"
+    as_json = {"keywords": f'["{keyword}"]', "checks": f'["{check}"]'}
+    if engine.dialect.name == "postgresql":
+        written = written.replace(":keywords", "CAST(:keywords AS jsonb)").replace(":checks", "CAST(:checks AS jsonb)")
+    with engine.begin() as connection:
+        connection.execute(text(written), as_json)
+    return keyword, check
+
+
+class TestOlderRules:
+    def test_a_failure_is_counted(self, repository: ErrorPatternRepository, engine: Engine) -> None:
+        repository.record_failure(FAILURE)
+        keyword, check = write_past_the_rules(engine)
+        counted = repository.record_failure(FAILURE, keywords=["broker"], preventive_checks=["start it"])
+        assert (counted.frequency, counted.keywords) == (2, [keyword, "broker"])
+        assert repository.list_all()[0].preventive_checks == [check, "start it"]
+
+    def test_patterns_are_merged(self, repository: ErrorPatternRepository, engine: Engine) -> None:
+        into, other = repository.record_failure(FAILURE), repository.record_failure(OTHER)
+        keyword, check = write_past_the_rules(engine)
+        merged = repository.merge(into.pattern_id, [other.pattern_id])
+        assert (merged.keywords, merged.preventive_checks) == ([keyword], [check])
+
+
 class TestPrune:
     def test_what_was_not_seen_for_long_is_deleted(self, repository: ErrorPatternRepository) -> None:
         repository.create_many([seen(OLD), seen(OLD), seen(LIMIT)])
@@ -254,3 +281,13 @@ class TestRefingerprint:
         told: list[int] = []
         repository.refingerprint(progress=told.append)
         assert sum(told) == 2
+
+    def test_lists_of_older_rules_stay(
+        self, repository: ErrorPatternRepository, outdated: Callable[[ErrorPattern], None], engine: Engine
+    ) -> None:
+        outdated(repository.record_failure(FAILURE))
+        repository.record_failure(FAILURE)
+        keyword, check = write_past_the_rules(engine)
+        repository.refingerprint()
+        (merged,) = repository.list_all()
+        assert (merged.keywords, merged.preventive_checks, merged.frequency) == ([keyword], [check], 2)

@@ -23,6 +23,7 @@ _PLACEHOLDER = re.compile(
     r"(?:\[redacted\]?|[\W_])*+|\$\{.*|\$\(.*|\$(?:env:)?[a-z_]+|%\(?[a-z_]+\)?s?%?|(?:bearer |basic )?\{.*\}|<.*>|"
     r"(?:\*{3}|\.{3}|…).*|x{3,}|-----BEGIN .*|(?:~|\.{1,2})/.*|[a-z]:\\.*|(?:arn|vault|op|env|file|secretref):.*|"
     r"/(?:app|builds|etc|home|keys|mnt|opt|private|proc|root|run|secrets?|srv|tmp|users|usr|var|workspace)/.*|"
+    r"(?-i:[A-Z]\w*\{|(?:[a-z]\w*\.)+[A-Z]\w*@)[0-9a-f]{5,8}|"  # how Java prints an object
     r"[\w./-]+\.(?:cfg|conf|crt|env|ini|jks|json|key|p12|pem|py|toml|txt|ya?ml)",
     re.IGNORECASE,
 )
@@ -38,7 +39,7 @@ _COMPARISONS = frozenset(("==", "===", "!=", "!=="))
 # Short words, and what a requirement of a package compares.
 _COMPARED = re.compile(r"(?=.{1,20}$)[a-z]+(?:[ '_-][a-z]+)*[.!?:]?|\d+(?:\.\d+)+", re.IGNORECASE)
 _RANDOM = re.compile(
-    r"(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$|\d{8}T\d{6})(?=.*(?:[a-z]\d{1,9}[a-z]|[^=]=$|==$))"
+    r"(?!0x|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$|\d{8}T\d{6})(?=.*(?:[a-z]\d{1,9}[a-z]|[^=]=$|==$))"
     r"(?:s%3A|\d/)?(?:[\w~%+-]{12,}={0,2}|[\w+/]{6,}={1,2}|(?=.*(?-i:[a-z]))(?=.*(?-i:[A-Z]))[\w+/]{24,})",
     re.IGNORECASE,
 )
