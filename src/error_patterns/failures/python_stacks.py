@@ -9,7 +9,7 @@ from error_patterns.failures.normalisation import split_log_prefix
 from error_patterns.failures.stack import MOST_DETAILS, Frame, Stack, functions_that_count
 
 _FRAME = re.compile(r'File "(?P<file>[^"\n]*)", line \d+(?:, in (?P<function>\S.*))?$')
-_BEGINS = "Traceback (most recent call last)"
+_BEGINS = "Traceback (most recent call last):"
 _MEMBER = re.compile(r"(?P<indent> *(?:\+-)?)\+-{2,} (?:\d+|\.{3}) -+$")
 _RAISED = re.compile(r"(?P<kind>[^\W\d](?:[\w.]|<locals>)*)(?::(?: (?P<message>.*))?)?$")
 _LIBRARY = re.compile(
@@ -43,13 +43,13 @@ def python_stacks(lines: Sequence[str]) -> list[Stack]:
                 frames.append(Frame(frame["function"], of_library))
         elif member := _MEMBER.match(line):
             lead, frames = f"{' ' * member.end('indent')}| ", []
-        elif _BEGINS in line:
+        elif line.endswith(_BEGINS):
             lead, frames, source = None, [], ""  # the one before was cut off
         elif lead is not None and _is_behind(lead, line) and (raised := _RAISED.match(line, len(lead))):
             message = raised["message"] or ""
             after = lines[number + 1 : number + MOST_DETAILS]
             more = (line[len(lead) :] for line in itertools.takewhile(functools.partial(_is_behind, lead), after))
-            details = [source] if source else _details(message, more, is_alone=not lead)
+            details = [source] if source else _details(message, more)
             found.append(Stack(raised[0], raised["kind"], message, tuple(details), functions_that_count(frames)))
             lead, frames, source = None, [], ""
     return found
@@ -63,8 +63,8 @@ _VALIDATION = re.compile(r"\d+ validation errors? for ")
 _BROKEN_RULE = re.compile(r" .*[\[(]type=([\w.]{1,100})")
 
 
-def _details(message: str, lines: Iterator[str], *, is_alone: bool) -> Iterator[str]:
-    return _fields(lines) if _VALIDATION.match(message) else _continued(lines, is_alone=is_alone)
+def _details(message: str, lines: Iterable[str]) -> Iterator[str]:
+    return (_fields if _VALIDATION.match(message) else _continued)(lines)
 
 
 def _fields(lines: Iterable[str]) -> Iterator[str]:
@@ -78,20 +78,15 @@ def _fields(lines: Iterable[str]) -> Iterator[str]:
 
 
 _MOST_CONTINUED = 20  # lines
-_INDENTED = re.compile(r"\s|[\[({<>:+|*'\"^-]")
-_LABELLED = re.compile(r"[A-Z][\w .()/-]{0,60}[:=](?: |$)")
-# Of SQLAlchemy the values of a statement and a link to its documentation, of HTTP headers, of Py4J the frames of Java.
-_OF_ONE_RUN = re.compile(r"\[parameters: |\(Background on this error|HTTP response headers: |\s+at \S")
+_GOES_ON = re.compile(r"\s+\S|[\[({<>:+|*'\"^-]")
+# Of SQLAlchemy the values of a statement and a link to its documentation, of Py4J the frames of Java.
+_OF_ONE_RUN = re.compile(r"\[parameters: |\(Background on this error|\s+at \S")
 
 
-def _continued(lines: Iterable[str], *, is_alone: bool) -> Iterator[str]:
-    """The lines that go on with a message, as far as one can tell them from what the program printed next.
-
-    They are indented, or in brackets; where nothing is in front of the traceback, labelled ones (`DETAIL: …`) too.
-    """
+def _continued(lines: Iterable[str]) -> Iterator[str]:
+    """The lines that go on with a message: indented or in brackets. Others can be what the program printed next."""
     for line in itertools.islice(lines, _MOST_CONTINUED):
-        goes_on = _INDENTED.match(line) or (is_alone and _LABELLED.match(line))
-        if not goes_on or not line.strip() or split_log_prefix(line)[0]:
+        if not _GOES_ON.match(line) or split_log_prefix(line)[0]:
             return
         if not _OF_ONE_RUN.match(line):
             yield line
