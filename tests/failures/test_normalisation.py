@@ -41,6 +41,8 @@ VOLATILE = {
         "10.0.0.7:5432",
         "10.0.0.7 ()",
         "10.0.0.7 (host8.example.net)",
+        "host8.example.net [10.0.0.7]",
+        "mail.example.net[10.0.0.7]:25",
         "10.0.0.0/24",
         "localhost:8080",
         "db-1.internal:5432",
@@ -145,7 +147,15 @@ class TestNames:
     def test_numbers_that_follow_each_other_behind_an_underscore_do_not_count(self) -> None:
         assert normalised("block rdd_2_0") == "block rdd_<number>"
 
-    @pytest.mark.parametrize("text", ["for user {} by (uid=0)", "invalid user {} from there", "tty=ssh user={}"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "for user {} by (uid=0)",
+            "invalid user {} from there",
+            "tty=ssh user={}",
+            "Failed password for  {} from there",
+        ],
+    )
     def test_who_it_was_does_not_count(self, text: str) -> None:
         assert normalised(text.format("ada")) == normalised(text.format("grace.hopper"))
 

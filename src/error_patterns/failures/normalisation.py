@@ -73,7 +73,7 @@ _NAMES = _rules(
     ("<url>", r"\b[a-z][a-z0-9+.-]{1,30}://[^\s\"'<>`]*[^\s\"'<>`.,:;!?)\]}]"),
     (
         "<user>",
-        r"(?:(?<=\bfor user )|(?<=\binvalid user ))[\w.-]{1,64}(?= from\b| by\b| \[|$)",
+        r"(?:(?<=\bfor user )|(?<=\binvalid user )|(?<=\bpassword for ))[\w.-]{1,64}(?= from\b| by\b| \[|$)",
         r"(?<=\buser=)[\w.-]{1,64}(?=,? |$)",
     ),
     ("<address>", r"(?<=^fatal: \[)[\w.-]{1,253}(?=\])", r"(?<=\brhost=)[\w.-]{1,253}"),
@@ -92,7 +92,8 @@ _WITH_DIGITS = _rules(
     ("<hash>", r"\b(?:md5|sha1|sha224|sha256|sha384|sha512)[:-][\w+/=-]{16,}"),
     (
         "<address>",
-        # With the name that a server looked up for it.
+        # With the name that a server looked up for it, in front or behind.
+        rf"(?<![\w.-]){_HOST}(?:\.{_HOST}){{1,8}} ?\[(?:\d{{1,3}}\.){{3}}\d{{1,3}}\](?::\d{{1,5}})?",
         r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?(?::\d{1,5})?(?!\w|\.\w)"
         r"(?: \((?:[\w-]{1,63}\.[\w.-]{1,253})?\))?",
         r"(?<![\w:-])[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}(?![\w:-])",
@@ -139,14 +140,13 @@ LONGEST_LINE = 10_000
 
 def normalised(line: str) -> str:
     """The line with placeholders for what differs between two occurrences of one failure."""
-    line = line[:LONGEST_LINE]
+    line = " ".join(line[:LONGEST_LINE].split())
     for expression, placeholder in _NAMES + (_WITH_DIGITS if _DIGIT.search(line) else ()):
         line = expression.sub(placeholder, line)
     names_a_file = _NAMES_A_FILE.search(line) is not None
     for expression in _PATHS:
         line = expression.sub(_last_name if names_a_file else "<path>", line)
-    line = " ".join(_NUMBERS.sub(_placeholder_of_number, line).split())
-    return _SEVERAL.sub(r"\1", line)
+    return _SEVERAL.sub(r"\1", _NUMBERS.sub(_placeholder_of_number, line))
 
 
 def _last_name(path: re.Match[str]) -> str:
