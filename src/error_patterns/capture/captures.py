@@ -40,8 +40,8 @@ def capture_failures(
     The result is a context manager and a decorator, for as many blocks, functions, threads and tasks as you like:
 
     - `with` and plain functions: on a sync repository;
-    - `async with` and `async def` functions: on either. A sync one records in a thread (`asyncio.to_thread`), so that
-      the event loop goes on meanwhile.
+    - `async with`, `async def` functions and objects with such a call: on either. A sync one records in a thread
+      (`asyncio.to_thread`), so that the event loop goes on meanwhile.
 
     Generators are refused, as what they raise leaves them while somebody else's code iterates.
 
