@@ -134,6 +134,7 @@ PLACES = {
     "keyword argument": ("connect(password='%')", "correct horse battery"),
     "keyword argument in a repr": ("User(name=bob, password=%)", "hunter2"),
     "JSON": ('request body: {"user": "ada", "client_secret": "%"}', "hunter2"),
+    "form data": ("bad form {'password': ['%']}", "hunter2"),
     "JSON with escapes": ('{"password": "%", "x": 1}', r"hun\"ter\\2"),
     "JSON in JSON": (r'{"body": "{\"password\": \"%\", \"x\": 1}"}', "hunter2"),
     "repr of a dict": ("KeyError in {'apiKey': '%', 'region': 'eu'}", "hunter2"),
@@ -509,6 +510,9 @@ Authorization: Bearer <token>
 Authorization: ***
 Cookie: missing
 cookie not set
+ParseError: token=IDENT line=3
+got token=RPAREN, want token LPAREN
+test_reset_token: AssertionError
 Processed session termination for sessionid: 0x14ed93111f20027
 opening app wtoken = AppWindowToken{9f4ef63 token=Token{df0798e ActivityRecord{de9231d u0 t761}}}
 Bad activity token: android.os.Token@1a2b3c4

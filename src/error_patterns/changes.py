@@ -1,14 +1,15 @@
 """What a caller changed in a pattern, and how it joins what others wrote in the meantime."""
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import Connection, event, select
 from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.orm import Mapper, Session, object_session
-from sqlalchemy.orm.attributes import set_attribute, set_committed_value
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col
 
 from error_patterns.fields import CheckedList
@@ -47,13 +48,24 @@ def changed(pattern: ErrorPattern) -> set[str]:
     }
 
 
-def join(stored: ErrorPattern, name: str, items: Sequence[str]) -> None:
-    """Set a list of a stored pattern to items of which each was checked when it was written.
+def join(held: list[str], more: Iterable[str], most: int) -> None:
+    """Add to a list of a stored pattern what it does not have in any case, as far as there is room."""
+    items = list(held)
+    had = {item.casefold() for item in items}
+    for item in more:
+        if item.casefold() not in had and len(items) < most:
+            had.add(item.casefold())
+            items.append(item)
+    put(held, items)
+
+
+def put(held: list[str], items: list[str]) -> None:
+    """Change a list of a stored pattern to items of which each was checked when it was written.
 
     Rules of today would refuse the whole list for an item that older ones allowed.
     """
-    if items != getattr(stored, name):
-        set_attribute(stored, name, list(items))
+    if items != held:
+        cast("CheckedList", held).put(items)  # which the columns make of every list of a stored pattern
 
 
 @contextmanager

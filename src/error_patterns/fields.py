@@ -139,6 +139,12 @@ class CheckedList(MutableList[str]):
         list.__setitem__(self, slice(None), items)
         self.stored = self._valid = tuple(self)
 
+    def put(self, items: Iterable[str]) -> None:
+        """Take items of which each was checked when it was written, whatever today's rules say of the whole list."""
+        list.__setitem__(self, slice(None), items)
+        self._valid = tuple(self)
+        super().changed()
+
     @override
     def extend(self, x: Iterable[str]) -> None:
         """All of the items, or none where making them fails half way."""

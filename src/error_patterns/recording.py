@@ -63,10 +63,10 @@ def record_failure(session: Session, observation: Observation) -> ErrorPattern:
         keyword_index.write(session, [stored])
         return stored
     failures = [*stored.historical_failures, *new.historical_failures]
-    changes.join(stored, "historical_failures", failures[-KEPT_FAILURES:])
-    _join(stored, "preventive_checks", new.preventive_checks, MAX_CHECKS)
+    changes.put(stored.historical_failures, failures[-KEPT_FAILURES:])
+    changes.join(stored.preventive_checks, new.preventive_checks, MAX_CHECKS)
     if observation.is_named:
-        _join(stored, "keywords", new.keywords, MAX_KEYWORDS)
+        changes.join(stored.keywords, new.keywords, MAX_KEYWORDS)
     with changes.locked(session, stored):
         session.flush()
     return stored
@@ -125,8 +125,3 @@ def _upsert_in(dialect: str) -> ReturningInsert[ErrorPattern]:
         .returning(ErrorPattern)
         .execution_options(dml_strategy="orm")  # by itself, SQLAlchemy takes the parameters for rows to insert
     )
-
-
-def _join(stored: ErrorPattern, field: str, new: Sequence[str], most: int) -> None:
-    """Add what the list does not have, as far as there is room."""
-    changes.join(stored, field, list(dict.fromkeys([*getattr(stored, field), *new]))[:most])

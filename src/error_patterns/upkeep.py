@@ -1,6 +1,6 @@
 """What keeps the memory useful: forgetting what happens no more, and joining what is one failure after all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from operator import attrgetter
 
@@ -112,9 +112,10 @@ def _merged(session: Session, survivor: ErrorPattern, *merged: ErrorPattern) -> 
     survivor.last_seen = max(pattern.last_seen for pattern in together)
     by_last_seen = sorted(together, key=attrgetter("last_seen"))
     failures = [text for pattern in by_last_seen for text in pattern.historical_failures]
-    changes.join(survivor, "keywords", _joined(together, "keywords", MAX_KEYWORDS))
-    changes.join(survivor, "preventive_checks", _joined(together, "preventive_checks", MAX_CHECKS))
-    changes.join(survivor, "historical_failures", failures[-KEPT_FAILURES:])
+    changes.put(survivor.historical_failures, failures[-KEPT_FAILURES:])
+    for pattern in merged:
+        changes.join(survivor.keywords, pattern.keywords, MAX_KEYWORDS)
+        changes.join(survivor.preventive_checks, pattern.preventive_checks, MAX_CHECKS)
     with changes.locked(session, survivor):
         session.flush()
     merged_fingerprints.hand_over(session, merged, survivor.pattern_id)
@@ -138,12 +139,3 @@ def _locked(session: Session, pattern_ids: Sequence[str]) -> list[ErrorPattern]:
         if pattern_id not in found:
             raise PatternNotFoundError(given)
     return [found[pattern_id] for pattern_id in dict.fromkeys(known) if pattern_id is not None]
-
-
-def _joined(patterns: Iterable[ErrorPattern], field: str, most: int) -> list[str]:
-    """What stands in the lists, each once in any case, as far as there is room."""
-    items: dict[str, str] = {}
-    for pattern in patterns:
-        for item in getattr(pattern, field):
-            items.setdefault(item.casefold(), item)
-    return list(items.values())[:most]

@@ -520,6 +520,14 @@ class TestDecorator:
         with pytest.raises(TypeError, match=r"numbers is a generator; capture what is done inside it"):
             capture_failures(repository)(numbers)
 
+    def test_objects_that_are_called_like_generators_are_refused(self, repository: ErrorPatternRepository) -> None:
+        class Numbers:
+            def __call__(self) -> Iterator[int]:
+                yield 1
+
+        with pytest.raises(TypeError, match=r"is a generator"):
+            capture_failures(repository)(Numbers())
+
     def test_async_generators_are_refused(self, repository: ErrorPatternRepository) -> None:
         async def numbers() -> AsyncIterator[int]:
             yield 1
@@ -548,7 +556,7 @@ class TestCoroutines:
         async_repository: AsyncErrorPatternRepository,
         runner: asyncio.Runner,
     ) -> None:
-        captured = capture_failures(async_repository)(Fetch())
+        captured = capture_failures(async_repository)(functools.partial(Fetch()))
         with suppress(OSError):
             runner.run(captured())
         assert recorded(repository) == {"OSError: no route": 1}

@@ -72,7 +72,7 @@ VOLATILE = {
     "<number>": [
         *("7", "-2.5", "1,024", "1_000", "1e-5", "3.11.2", "v1.2.3", "1.2.3rc1"),
         *("0x7f5a8c0b5d30", "9f86d08", "a3bf4f1b2b0b822cd15d", "00106210", "ffffffff"),
-        *("cjld2cjxh0000qzrmn831i7rn", "jA9J1UvC004306"),
+        "cjld2cjxh0000qzrmn831i7rn",
         *("3534 4115 3375", "3, 4, 5"),
     ],
 }
@@ -96,7 +96,19 @@ CODES = [
     "error[E0425]",
     "TS2304",
 ]
-NAMES = ["utf8", "x86_64", "python3.11", "KeyError: 'item_1'", "deadbeef", "and/or", "a::b", "std::vec", "tmp_config"]
+NAMES = [
+    "utf8",
+    "x86_64",
+    "python3.11",
+    "KeyError: 'item_1'",
+    "deadbeef",
+    "and/or",
+    "a::b",
+    "std::vec",
+    "tmp_config",
+    *("ChaCha20Poly1305", "Float16ToFloat32", "R8G8B8A8Unorm", "float8e4m3fnuz", "PBEWithHmacSHA256AndAES128"),
+    *("utf-8", "sha256:unsupported-algorithm-x", "for user signup", "invalid user name from request"),
+]
 
 PREFIXES = [
     "2026-01-31 10:00:00,123 ERROR ",
@@ -192,6 +204,20 @@ class TestLogPrefix:
     @pytest.mark.parametrize("prefix", PREFIXES)
     @pytest.mark.parametrize("said", ["worker: it failed", "app.jobs: it failed"])
     def test_it_is_split_off(self, prefix: str, said: str) -> None:
+        assert split_log_prefix(f"{prefix}{said}") == (prefix, said)
+
+    @pytest.mark.parametrize("said", ["[Errno 111] no", "['alpha'] not found", "[youtube] no such video", "(1045) no"])
+    @pytest.mark.parametrize("prefix", ["ERROR: ", "2026-01-31 10:00:00,123 ERROR: "])
+    def test_what_stands_in_brackets_behind_a_colon_stays(self, prefix: str, said: str) -> None:
+        assert split_log_prefix(f"{prefix}{said}") == (prefix, said)
+
+    @pytest.mark.parametrize("said", ["[Errno 111] no", "[E404] no", "['alpha'] not found", "(1045) no"])
+    def test_a_code_in_brackets_stays(self, said: str) -> None:
+        assert without_log_prefix(f"2026-01-31 10:00:00,123 ERROR {said}") == said
+
+    @pytest.mark.parametrize("prefix", ["2026-01-31T10:00:00.1234567Z ", "2026-01-31T10:00:00Z stderr F ", "10:00:01 "])
+    @pytest.mark.parametrize("said", ["\t/srv/main.go:3", "   |   ^^^ label", "      [end of output]"])
+    def test_an_indented_line_stays_indented(self, prefix: str, said: str) -> None:
         assert split_log_prefix(f"{prefix}{said}") == (prefix, said)
 
     @pytest.mark.parametrize(

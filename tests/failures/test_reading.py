@@ -148,6 +148,7 @@ class TestSameFailure:
             ("segfault at 7f12 ip 00007f3a2b sp 00106210", "segfault at 99 ip 00401234 sp 00007ffe5"),
             ("web-bcdfghjklm-x2x4z failed", "web-7d9c5b8f6d-zzzzz failed"),
             ("fatal: [web1.a.b]: FAILED!", "fatal: [web2]: FAILED!"),
+            ("dial tcp db1.internal:5432: refused", "dial tcp db2.internal:5432: refused"),
             ("BUILD FAILED in 3s", "BUILD FAILED in 1m 3s"),
             ("failure; rhost=218.22.3.51", "failure; rhost=n219076184117.example.com"),
             ("/a/x.c:3:1: error: no size", "x.c:70:12: error: no size\nmake: *** [Makefile:7: x.o] Error 1"),
@@ -227,12 +228,18 @@ class TestOtherFailure:
             ('OperationalError: (1045, "no")', 'OperationalError: (2003, "no")'),
             ("it failed: 0x80070005", "it failed: 0x80004005"),
             ("assert 404 == 200", "assert 500 == 200"),
+            ("unknown encoding: iso-8859-1", "unknown encoding: iso-8859-15"),
+            ("No template for user signup", "No template for user login"),
             ("make: *** [Makefile:3: /b/main.o] Error 2", "make: *** [Makefile:3: /b/store.o] Error 2"),
             ('Forbidden: cannot get path "/api/v1/pods"', 'Forbidden: cannot get path "/api/v1/nodes"'),
         ],
     )
     def test_what_tells_texts_apart_counts(self, first: str, second: str) -> None:
         assert read(first).fingerprint != read(second).fingerprint
+
+    def test_of_a_test_run_the_failed_tests_count_and_no_trace_that_they_print(self) -> None:
+        run = "____ test_a ____\nE   KeyError: 'a'\n---- Captured stderr call ----\n" + TRACEBACK
+        assert read(run).fingerprint != read(run.replace("'a'", "'b'")).fingerprint
 
     def test_a_failure_that_is_tried_again_counts_once(self) -> None:
         again = f"{TRACEBACK}\nDuring handling of the above exception, another exception occurred:\n\n{TRACEBACK}"
@@ -346,6 +353,7 @@ class TestAnyText:
             ["a.", "a-", "1.", "2020-", "a@", "1,"],
             ["token", "passwordpassword", "a_password.", "password ", "password='"],
             ["eyJ-", "eyJaaaaaaaaa.", "bearer ", "sk-", "-----BEGIN "],
+            ["FAILED a.py::", "a.py::", "::", ">>>>>>>>>>.", "[a] ", "ValueError: >>>>.>>>>."],
             ["a.go:1:1: ", "thread 'a' panicked at 'x", "', ", "m[.](", "panic: a [recovered] ", "[errors]: [", "|^"],
             ["| ", " |", "|", "+-", "\\n| | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | 1"],
         ],

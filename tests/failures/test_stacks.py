@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from error_patterns.failures import stacks
 from error_patterns.failures.stack import Stack
-from error_patterns.failures.stacks import stacks_of
 
 PYTHON = """\
 Traceback (most recent call last):
@@ -97,6 +97,10 @@ TRACES = {
     "Go": (GO, "panic", "runtime error: index out of range [5] with length 3", GO_FUNCTIONS),
     "Rust": (RUST, "panic", "index out of bounds: the len is 3 but the index is 5", ("store::load", "store::main")),
 }
+
+
+def stacks_of(text: str) -> list[Stack]:
+    return stacks.stacks_of(text.splitlines())
 
 
 def the_last(text: str) -> Stack:
@@ -242,11 +246,17 @@ retries.0
                 ("\tstatus = StatusCode.UNAVAILABLE", ">"),
             ),
             (
+                "ParserError: while parsing\n  in a, line 1\nexpected <block end>\n  in a, line 3\n",
+                ("  in a, line 1", "expected <block end>", "  in a, line 3"),
+            ),
+            ("CheckError: some issues:\n\nERRORS:\nE304 no\n\nbye\n", ("ERRORS:", "E304 no")),
+            ("RuntimeError: \nno region\n", ("no region",)),
+            (
                 "Py4JJavaError: An error occurred\n: java.io.IOException: no\n\tat a.B.c(B.java:1)\n",
                 (": java.io.IOException: no",),
             ),
         ],
-        ids=["indented", "in brackets", "gRPC", "Py4J"],
+        ids=["indented", "SQLAlchemy", "gRPC", "YAML", "announced", "on the next line", "Py4J"],
     )
     def test_a_message_of_several_lines_counts(self, message: str, lines: tuple[str, ...]) -> None:
         assert the_last(PYTHON.rpartition("json.decoder")[0] + message).details == lines
@@ -257,6 +267,10 @@ retries.0
             "worker: stopping",
             "bye",
             "Uploading: done",
+            "+ exit 1",
+            "[supervisord] stopped",
+            '{"level": "info"}',
+            "--- Logging error ---",
             "\n  usage: worker",
             "2026-01-31 10:00:00 ERROR worker: stopped",
             "ERROR: it ended",
@@ -317,7 +331,15 @@ class TestJavaScript:
         assert the_last(text).details == ("  [errors]: [ [Error: a], [Error: b] ]",)
 
 
+LOG_TIMES = ["2026-01-31T10:00:00.1234567Z ", "2026-01-31T10:00:00Z stderr F ", "2026-01-31 10:00:00 "]
+
+
 class TestGo:
+    @pytest.mark.parametrize("time", LOG_TIMES)
+    def test_it_is_read_behind_the_time_of_a_log(self, time: str) -> None:
+        logged = "".join(f"{time}{line}" for line in GO.splitlines(keepends=True))
+        assert stacks_of(logged) == stacks_of(GO)
+
     def test_only_the_goroutine_that_panicked_counts(self) -> None:
         assert the_last(GO).functions == GO_FUNCTIONS
 
@@ -351,9 +373,19 @@ class TestRust:
         text = "thread 'tests::loads' panicked at /b/src/store.rs:2:5:\nno data\nnote: run with `RUST_BACKTRACE=1`\n"
         assert the_last(text).details == ("thread tests::loads", "store.rs")
 
-    def test_each_thread_that_panicked_counts(self) -> None:
-        text = "thread 'a' panicked at src/a.rs:2:5:\nno a\n\nthread 'b' panicked at src/b.rs:2:5:\nno b\n"
-        assert [stack.message for stack in stacks_of(text)] == ["no a", "no b"]
+    def test_each_thread_that_panicked_counts_in_any_order(self) -> None:
+        a, b = (f"thread '{name}' panicked at src/{name}.rs:2:5:\nno {name}\n\n" for name in "ab")
+        assert [stack.message for stack in stacks_of(a + b)] == ["no a", "no b"]
+        assert stacks_of(b + a) == stacks_of(a + b)
+
+    def test_padded_frames_with_addresses_are_read(self) -> None:
+        trace = "stack backtrace:\n   0:     0x55d5d1d8 - app::load::h0123456789abcdef\n"
+        text = f"thread 'a' panicked at a.rs:2:5:\nno\n{trace}"
+        assert the_last(text).functions == ("app::load",)
+
+    def test_the_next_entry_of_a_log_is_no_part_of_its_message(self) -> None:
+        text = "thread 'a' panicked at a.rs:2:5:\nno data\n"
+        assert stacks_of(f"{text}2026-01-31T10:00:00Z  INFO app: request 7 finished\n") == stacks_of(text)
 
 
 class TestOthers:

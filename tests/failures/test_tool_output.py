@@ -89,6 +89,10 @@ LOG = """\
             ["in test_it", "assert <number> == <number>"],
         ),
         (
+            "FAILED tests/test_net.py::TestNet::test_bind[::1 a] - OSError: no\n1 failed in 0.1s\n",
+            ["in test_bind[<address> a]", "OSError: no"],
+        ),
+        (
             PIP,
             [
                 "Could not find a version that satisfies the requirement reqeusts==<number>",
@@ -116,6 +120,7 @@ LOG = """\
     ids=[
         "pytest",
         "its summary",
+        "with parameters",
         "pip",
         "wheel",
         "gcc",
@@ -134,7 +139,7 @@ def test_the_lines_that_tell_what_went_wrong_are_kept(text: str, lines: list[str
     assert telling_lines(text.splitlines()) == lines
 
 
-@pytest.mark.parametrize("text", [PYTEST, GCC, RUSTC], ids=["pytest", "gcc", "rustc"])
+@pytest.mark.parametrize("text", [PYTEST, WHEEL, GCC, RUSTC], ids=["pytest", "wheel", "gcc", "rustc"])
 @pytest.mark.parametrize("prefix", ["2026-01-31T10:00:05.1234567Z ", "web-1  | "])
 def test_they_are_known_in_the_log_of_a_job(text: str, prefix: str) -> None:
     logged = [f"{prefix}{line}" for line in text.splitlines()]
@@ -158,6 +163,28 @@ def test_the_order_in_which_they_failed_does_not_count(failed: list[str]) -> Non
 def test_what_pip_ran_is_kept_by_its_last_line_if_it_names_no_error() -> None:
     silent = WHEEL.replace("error: command 'gcc' failed: No such file or directory", "Killed")
     assert telling_lines(silent.splitlines())[1:] == ["Killed"]
+
+
+def test_what_pip_ran_is_kept_where_its_output_is_cut_off() -> None:
+    cut_off = WHEEL.partition("      [end of output]")[0]
+    assert telling_lines(cut_off.splitlines()) == telling_lines(WHEEL.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "error[E0308]: no\n --> a.rs:2:5\n  |   ---   ^^^ expected `i32`, found `&str`\n",
+            "expected `i32`, found `&str`",
+        ),
+        ("[ERROR] /b/Shop.java:[12,5] no\n[ERROR]   symbol:   method foo()\n", "symbol: method foo()"),
+        ("./main.go:3:2: not enough arguments in call to f\n\thave (int)\n", "have (int)"),
+        ("a.ts(1,2): error TS2345: no\n  Property 'x' is missing\n", "Property 'x' is missing"),
+    ],
+    ids=["rustc", "Maven", "go", "tsc"],
+)
+def test_what_a_compiler_says_besides_is_kept(text: str, line: str) -> None:
+    assert telling_lines(text.splitlines())[1:] == [line]
 
 
 def test_a_label_of_a_warning_is_left_out() -> None:

@@ -234,11 +234,18 @@ def _is_coroutine_function(
     function: Callable[P, object],
 ) -> TypeIs[Callable[P, Coroutine[object, object, object]]]:
     """Whether it is an `async def`, or an object whose `__call__` is one."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+    return any(map(inspect.iscoroutinefunction, _called(function)))
+
+
+def _called(function: Callable[..., object]) -> tuple[Callable[..., object], Callable[..., object]]:
+    """What runs when it is called: itself if it is a function, or what its class has for that."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function, type(function).__call__
 
 
 def _refuse_generator(function: Callable[..., object]) -> None:
-    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+    if any(inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each) for each in _called(function)):
         raise TypeError(f"capture_failures: {_name_of(function)} is a generator; capture what is done inside it")
 
 

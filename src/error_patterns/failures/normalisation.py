@@ -47,10 +47,10 @@ _AMOUNT = (
 _NUMBER = (
     # Hexadecimal, also without letters, as an address can be; but not an HRESULT or NTSTATUS.
     r"\b0x(?![8c]00[0-9a-f]{5}\b)[0-9a-f]+\b|(?<![a-z0-9])(?:(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,}|f{8}|f{16})(?![a-z0-9])"
-    # Random, as digits stand in three places of one word.
-    r"|(?<![\w-])(?=(?:[a-z]{1,20}\d{1,20}|\d{1,20}[a-z]{1,20}){3})[a-z0-9]{12,64}(?!\w)"
+    # A cuid, of which digits stand in three places.
+    r"|(?<![\w-])c(?=(?:[a-z]{0,24}+\d{1,24}+){3})[a-z0-9]{24}(?!\w)"
     r"|(?<=segfault at )[0-9a-f]+\b|(?<=occurred while calling )o\d+\b"  # of the kernel, of Py4J
-    r"|(?<![\w.])[+-]?(?:v(?=\d+\.))?\d+(?:[.,_]\d+)*(?:e[+-]?\d+|[-.]?(?:a|b|rc|dev|post|alpha|beta|snapshot)\.?\d*)?"
+    r"|(?<![\w.])(?<!utf-)(?<!8859-)[+-]?(?:v(?=\d+\.))?\d+(?:[.,_]\d+)*(?:e[+-]?\d+|[-.]?(?:a|b|rc|dev|post|alpha|beta|snapshot)\.?\d*)?"
     r"(?!\w)|(?<=[a-z0-9]_)-?\d{3,}(?![a-z0-9])|(?<=[a-z]_)\d+(?:_\d+)+(?!\w)|(?<=[a-z]\.)\d{2,}(?!\w)"
 )
 _HOST = "[a-z0-9-]{1,63}"
@@ -73,7 +73,9 @@ _NAMES = _rules(
     ("<url>", r"\b[a-z][a-z0-9+.-]{1,30}://[^\s\"'<>`]*[^\s\"'<>`.,:;!?)\]}]"),
     (
         "<user>",
-        r"(?:(?<=\bfor user )|(?<=\binvalid user )|(?<=\bpassword for ))[\w.-]{1,64}(?= from\b| by\b| \[|$)",
+        r"(?:(?<=\bfor user )|(?<=\binvalid user )|(?<=\bpassword for ))(?!(?:id|input|name)\b)"
+        r"[\w.-]{1,64}(?= from\b| by\b| \[)",
+        r"(?:(?<=opened for user )|(?<=closed for user ))[\w.-]{1,64}$",
         r"(?<=\buser=)[\w.-]{1,64}(?=,? |$)",
     ),
     ("<address>", r"(?<=^fatal: \[)[\w.-]{1,253}(?=\])", r"(?<=\brhost=)[\w.-]{1,253}"),
@@ -89,7 +91,7 @@ _WITH_DIGITS = _rules(
         r"(?<=[a-z0-9]-)[b-df-hj-np-tv-z0-9]{8,10}-[b-df-hj-np-tv-z0-9]{5}(?![a-z0-9-])",
         r"(?<=request id: )\w{8,64}|(?<=requestid: )\w{8,64}|(?<=host id: )\S{8,128}",
     ),
-    ("<hash>", r"\b(?:md5|sha1|sha224|sha256|sha384|sha512)[:-][\w+/=-]{16,}"),
+    ("<hash>", r"\b(?:md5|sha1|sha224|sha256|sha384|sha512)[:-](?:[0-9a-f]{16,}\b|[\w+/]{20,}={0,2})"),
     (
         "<address>",
         # With the name that a server looked up for it, in front or behind.
@@ -99,7 +101,7 @@ _WITH_DIGITS = _rules(
         r"(?<![\w:-])[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}(?![\w:-])",
         r"(?<![\w:.])\[?(?=[a-f:]{0,39}\d)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w{1,15})?"
         r"(?:\]:\d{1,5}|\]|/\d{1,3})?(?![\w:])",
-        rf"(?<![\w.-])(?:localhost|(?:{_HOST}\.){{1,8}}(?!(?:{_SOURCES}):){_HOST}):\d{{2,5}}(?![\w:])",
+        rf"(?<![\w.-])(?:localhost|(?:{_HOST}\.){{1,8}}(?!(?:{_SOURCES}):){_HOST}):\d{{2,5}}(?!\w|:\d)",
     ),
     ("<temporary>", r"(?<![a-z0-9])tmp(?:\.[a-z0-9]{6,12}|(?=[a-z_]{0,8}\d)[a-z0-9_]{8})(?![a-z0-9])"),
 )
@@ -164,6 +166,18 @@ _LEVEL = (
 )
 _PROGRAM = r"[\w./-]{1,80}(?:\([\w-]{1,40}\))?"
 _LOG_TIME = rf"(?i:{_ISO_TIME}|{_CLOCK}|\d{{1,2}}/{_MONTH}/\d{{4}}:{_CLOCK}|\d\d[.-]\d\d {_CLOCK}|\d{{6}} \d{{6}})"
+# A thread or a module, but not a code, a key, or pip's word for the end.
+_IN_BRACKETS = (
+    r"\[(?!(?:Errno|WinError) |['\"]|[A-Z]{1,6}-?\d{1,6}\]|end of output\])"
+    r"(?:[^\[\]\n]|\[[^\[\]\n]{0,80}\]){0,80}\]"
+)
+_BEHIND_LOG_TIME = (
+    rf"(?:[\s|,-]{{0,8}}(?:{_IN_BRACKETS}|\(\d{{1,10}}\)(?=[\s|,-]{{1,8}}(?:{_LEVEL}\b|\[)))"
+    rf"|[\s|:,-]{{0,8}}(?:{_LEVEL}\b|##\[\w{{1,12}}(?=\])"
+    rf"|[\w.:-]{{1,253}}(?= {_PROGRAM}\[\d{{1,10}}\]: )"  # the host, in front of a program and its process
+    rf"|\d{{1,10}}(?=[\s:]{{1,4}}(?:\d{{1,10}}[\s:]{{1,4}})?(?:{_LEVEL}\b|\[))))"
+)
+_SEPARATORS = r"(?: {0,8}(?:[|:,]|-(?=\s))){1,3}"
 _LOG_PREFIX = re.compile(
     r"[ \t]*(?:[\w.-]{1,64}[_-]\d{1,4} +\| )?"  # of Docker Compose
     rf"(?:[IWEF]\d{{4}} {_CLOCK} +\d{{1,10}} [\w.-]{{1,80}}:\d{{1,6}}\] "  # of glog and klog
@@ -172,12 +186,11 @@ _LOG_PREFIX = re.compile(
     r"(?:-|(?:\[[^\]\n]{0,500}\]){1,9}) "
     # Of syslog: the host goes, and the number of the process; its name stays.
     rf"|(?:<\d{{1,3}}>)?(?i:{_SYSLOG_TIME}) (?:[\w.:-]{{1,253}} (?={_PROGRAM}(?:\[\d{{1,10}}\])?: ))?"
-    rf"|(?:[\[(]?{_LOG_TIME}[\])]?|\[(?i:{_SYSLOG_TIME})\]|\[?{_LEVEL}\b(?! {{0,8}}\d))"
-    rf"(?:[\s|:,-]{{0,8}}(?:\[(?:[^\[\]\n]|\[[^\[\]\n]{{0,80}}\]){{0,80}}\]|\(\d{{1,10}}\)|{_LEVEL}\b"
-    r"|std(?:out|err) [FP]\b|##\[\w{1,12}(?=\])"
-    rf"|[\w.:-]{{1,253}}(?= {_PROGRAM}\[\d{{1,10}}\]: )"  # the host, in front of a program and its process
-    rf"|\d{{1,10}}(?=[\s:]{{1,4}}(?:\d{{1,10}}[\s:]{{1,4}})?(?:{_LEVEL}\b|\[))))"
-    r"{0,6}(?:\]?(?:[\s|:,]|-(?=\s)){1,8}|\]|$))?"
+    # Where nothing but a time is in front, one blank is: more of them indent the line.
+    rf"|(?:(?:[\[(]?{_LOG_TIME}[\])]?|\[(?i:{_SYSLOG_TIME})\])(?: std(?:out|err) [FP]\b)?"
+    rf"(?:(?={_BEHIND_LOG_TIME})|(?!{_BEHIND_LOG_TIME})(?:(?: ?(?:[|:,]|-(?=\s))){{1,3}}[ \t]?|[ \t]|$))"
+    rf"|(?=\[?{_LEVEL}\b(?! {{0,8}}\d)))"
+    rf"(?:\[?{_BEHIND_LOG_TIME}{{1,6}}\]?(?:{_SEPARATORS} {{0,8}}| {{1,8}}|\t|$|(?<=\])))?)?"
 )
 
 

@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Sequence
 
+from error_patterns.failures.normalisation import split_log_prefix
 from error_patterns.failures.stack import MOST_DETAILS, Frame, Stack, functions_that_count
 
 _GO_PANIC = re.compile(r"(?P<kind>panic|fatal error): (?P<message>.*?)(?: \[recovered(?:, repanicked)?\])?$")
@@ -34,25 +35,29 @@ def go_stacks(lines: Sequence[str]) -> list[Stack]:
 _RUST_PANIC = re.compile(r"thread '(?P<thread>[^'\n]*)' (?:\(\d+\) )?panicked at (?P<rest>\S.*)$")
 _RUST_PLACE = re.compile(r"(?:(?P<said>.*)', )?(?P<file>[^\s']{1,500}):\d+:\d+:?$")
 _RUST_SAID = re.compile(r"(?!stack backtrace:|note: |$)")
-_RUST_FUNCTION = re.compile(r"[ \t]*\d+: (?:0x[0-9a-f]+ - )?(?P<function>\S.*?)(?:::h[0-9a-f]{16})?$")
+_RUST_FUNCTION = re.compile(r"[ \t]*\d+: +(?:0x[0-9a-f]+ - )?(?P<function>\S.*?)(?:::h[0-9a-f]{16})?$")
 _RUST_PLATFORM = ("std::", "core::", "alloc::", "<core::", "<alloc::", "<std::", "rust_", "__rust", "__libc", "_start")
 
 
 def rust_stacks(lines: Sequence[str]) -> list[Stack]:
-    """The panics, in the order of the text: each thread can have one of its own."""
+    """The panics, by the names of the threads, which can fail in any order."""
     panics = {number: panic for number, line in enumerate(lines) if (panic := _RUST_PANIC.match(line))}
-    ends = itertools.pairwise([*panics, len(lines)])
-    return [_panicked(panics[begin], lines[begin + 1 : end]) for begin, end in ends]
+    parts = sorted(itertools.pairwise([*panics, len(lines)]), key=lambda part: panics[part[0]]["thread"])
+    return [_panicked(panics[begin], lines[begin + 1 : end]) for begin, end in parts]
 
 
 def _panicked(panic: re.Match[str], lines: Sequence[str]) -> Stack:
-    after = list(itertools.takewhile(_RUST_SAID.match, lines[:MOST_DETAILS]))
+    after = list(itertools.takewhile(_is_said, lines[:MOST_DETAILS]))
     trace = filter(None, map(_RUST_FUNCTION.match, lines[len(after) :]))
     frames = [Frame(called["function"], called["function"].startswith(_RUST_PLATFORM)) for called in trace]
     said, file = _said_and_file([panic["rest"], *after])
     if not frames:  # then where it was is all that tells it from others that say the same
         said += [f"thread {panic['thread']}", re.split(r"[\\/]", file)[-1]]
     return Stack(said[0], "panic", said[0], tuple(said[1:]), functions_that_count(frames))
+
+
+def _is_said(line: str) -> bool:
+    return _RUST_SAID.match(line) is not None and not split_log_prefix(line)[0]
 
 
 def _said_and_file(lines: list[str]) -> tuple[list[str], str]:

@@ -49,7 +49,7 @@ def python_stacks(lines: Sequence[str]) -> list[Stack]:
             message = raised["message"] or ""
             after = lines[number + 1 : number + MOST_DETAILS]
             more = (line[len(lead) :] for line in itertools.takewhile(functools.partial(_is_behind, lead), after))
-            details = [source] if source else _details(message, more)
+            details = [source] if source else _details(raised[0], message, more)
             found.append(Stack(raised[0], raised["kind"], message, tuple(details), functions_that_count(frames)))
             lead, frames, source = None, [], ""
     return found
@@ -63,8 +63,15 @@ _VALIDATION = re.compile(r"\d+ validation errors? for ")
 _BROKEN_RULE = re.compile(r" .*[\[(]type=([\w.]{1,100})")
 
 
-def _details(message: str, lines: Iterable[str]) -> Iterator[str]:
-    return (_fields if _VALIDATION.match(message) else _continued)(lines)
+def _details(line: str, message: str, lines: Iterable[str]) -> Iterator[str]:
+    if _VALIDATION.match(message):
+        return _fields(lines)
+    told = list(
+        itertools.takewhile(lambda line: not split_log_prefix(line)[0], itertools.islice(lines, _MOST_CONTINUED))
+    )
+    return itertools.filterfalse(
+        _OF_ONE_RUN.match, _announced(told) if line.rstrip().endswith(":") else _continued(told)
+    )
 
 
 def _fields(lines: Iterable[str]) -> Iterator[str]:
@@ -78,15 +85,22 @@ def _fields(lines: Iterable[str]) -> Iterator[str]:
 
 
 _MOST_CONTINUED = 20  # lines
-_GOES_ON = re.compile(r"\s+\S|[\[({<>:+|*'\"^-]")
+_GOES_ON = re.compile(r"\s+\S|\[SQL: |: [\w.]+(?:Exception|Error)\b")  # indented, of SQLAlchemy, of Py4J
 # Of SQLAlchemy the values of a statement and a link to its documentation, of Py4J the frames of Java.
 _OF_ONE_RUN = re.compile(r"\[parameters: |\(Background on this error|\s+at \S")
 
 
-def _continued(lines: Iterable[str]) -> Iterator[str]:
-    """The lines that go on with a message: indented or in brackets. Others can be what the program printed next."""
-    for line in itertools.islice(lines, _MOST_CONTINUED):
-        if not _GOES_ON.match(line) or split_log_prefix(line)[0]:
+def _announced(lines: Sequence[str]) -> Iterable[str]:
+    """The next lines with text, where the message ends with a colon, or all of it stands there."""
+    return itertools.takewhile(str.strip, itertools.dropwhile(lambda line: not line.strip(), lines))
+
+
+def _continued(lines: Sequence[str]) -> Iterator[str]:
+    """The lines that go on with a message: indented, or between two of those. Others can be what was printed next."""
+    was_indented = False
+    for line, following in itertools.pairwise([*lines, ""]):
+        is_indented = _GOES_ON.match(line) is not None
+        if not is_indented and not (was_indented and line.strip() and _GOES_ON.match(following)):
             return
-        if not _OF_ONE_RUN.match(line):
-            yield line
+        yield line
+        was_indented = is_indented

@@ -7,12 +7,12 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from error_patterns.failures.normalisation import normalised, without_escapes
+from error_patterns.failures.normalisation import LONGEST_LINE, normalised, without_escapes
 from error_patterns.failures.python_stacks import has_frames
 from error_patterns.failures.stack import Stack
 from error_patterns.failures.stacks import stacks_of
 from error_patterns.failures.thrown_stacks import unqualified
-from error_patterns.failures.tool_output import telling_lines
+from error_patterns.failures.tool_output import is_of_pytest, telling_lines
 from error_patterns.failures.wordings import reworded
 from error_patterns.fields import MAX_KEYWORDS, MAX_PATTERN_CHARACTERS
 from error_patterns.redaction.redaction import EVERY_RULE, Redaction
@@ -63,8 +63,9 @@ def text_of(failure: str | BaseException, redaction: Redaction = EVERY_RULE) -> 
 
 def read(text: str) -> Reading:
     """Read a failure text as `text_of` gives it."""
-    stacks = stacks_of(text)
-    said = [_said(stack) for stack in stacks] or [telling_lines(text.splitlines()) or [""]]
+    lines = text.splitlines()
+    stacks = [] if is_of_pytest(lines) else stacks_of(lines)
+    said = [_said(stack) for stack in stacks] or [telling_lines(lines) or [""]]
     return Reading(_headline(text, stacks), _fingerprint(stacks, said), _keywords(stacks, said))
 
 
@@ -75,7 +76,7 @@ def _headline(text: str, stacks: Sequence[Stack]) -> str:
 
 
 def _said(stack: Stack) -> list[str]:
-    return [normalised(reworded(stack.message)), *map(normalised, stack.details)]
+    return [normalised(reworded(stack.message[:LONGEST_LINE])), *map(normalised, stack.details)]
 
 
 def _fingerprint(stacks: Sequence[Stack], said: Sequence[Sequence[str]]) -> str:

@@ -1,5 +1,7 @@
 """Stack traces as what they are: which exceptions there were, and through which functions. Pure, total, linear time."""
 
+from collections.abc import Sequence
+
 from error_patterns.failures.normalisation import without_log_prefix, without_program
 from error_patterns.failures.panics import go_stacks, rust_stacks
 from error_patterns.failures.python_stacks import python_stacks
@@ -7,10 +9,9 @@ from error_patterns.failures.stack import Stack
 from error_patterns.failures.thrown_stacks import thrown_stacks
 
 
-def stacks_of(text: str) -> list[Stack]:
+def stacks_of(lines: Sequence[str]) -> list[Stack]:
     """The stacks of a text, the one that the program ended with last, without those that are cut off."""
-    lines = text.splitlines()
-    if found := python_stacks(lines):
+    if found := python_stacks(lines) or rust_stacks(lines):
         return found
     bare = [without_program(without_log_prefix(line)) for line in lines]
     return next(filter(None, (read(bare) for read in (thrown_stacks, go_stacks, rust_stacks))), [])

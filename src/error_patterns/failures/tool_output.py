@@ -9,13 +9,13 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
-from error_patterns.failures.normalisation import normalised, split_log_prefix, without_log_prefix
+from error_patterns.failures.normalisation import LONGEST_LINE, normalised, split_log_prefix, without_log_prefix
 from error_patterns.failures.wordings import reworded_line
 
 
 def telling_lines(lines: Sequence[str]) -> list[str]:
     """The lines that tell what went wrong, normalised."""
-    lines = [line.rstrip() for line in lines]
+    lines = [line[:LONGEST_LINE].rstrip() for line in lines]
     bare = [without_log_prefix(line) for line in lines]  # as a job of continuous integration prints them
     of_tools = (read(given) for given in (lines, bare) for read in (_pip, _pytest, _pytest_summary, _compiler))
     return next(filter(None, (list(said) for said in (*of_tools, _errors_of_a_log(lines), _every(bare)))), [])
@@ -28,7 +28,15 @@ def _in_any_order(failed: Iterable[Sequence[str]]) -> Iterator[str]:
 
 _PYTEST_TITLE = re.compile(r"_{2,} (?P<test>\S(?:.{0,300}\S)?) _{2,}$")
 _PYTEST_ERROR = re.compile(r"E {1,8}(?P<said>\S.*)$")
-_PYTEST_SUMMARY = re.compile(r"(?:FAILED|ERROR) (?P<test>\S+\.py(?:::\S+)?)(?: - (?P<said>.*))?$")
+_PYTEST_SUMMARY = re.compile(
+    r"(?:FAILED|ERROR) (?P<file>[^\s:]{1,300}\.py)(?:::(?P<test>[^\s\[]{1,300}(?:\[.{0,300}?\])?))?"
+    r"(?: - (?P<said>.*))?$"
+)
+
+
+def is_of_pytest(lines: Sequence[str]) -> bool:
+    """Whether pytest told of its failures: what tests print themselves, traces too, stands there besides."""
+    return any(map(_PYTEST_TITLE.match, lines)) and any(map(_PYTEST_ERROR.match, lines))
 
 
 def _pytest(lines: Sequence[str]) -> Iterator[str]:
@@ -49,9 +57,13 @@ def _pytest(lines: Sequence[str]) -> Iterator[str]:
 
 def _pytest_summary(lines: Sequence[str]) -> Iterator[str]:
     failed = filter(None, map(_PYTEST_SUMMARY.match, lines))
-    return _in_any_order(
-        (f"in {normalised(each['test'].rpartition('::')[2])}", normalised(each["said"] or "")) for each in failed
-    )
+    return _in_any_order((f"in {_name(each)}", normalised(each["said"] or "")) for each in failed)
+
+
+def _name(failed: re.Match[str]) -> str:
+    """The name of the test without its class, or of the file that could not be read."""
+    test, bracket, parameters = (failed["test"] or failed["file"]).partition("[")
+    return normalised(test.rpartition("::")[2] + bracket + parameters)
 
 
 # gcc, clang, javac, tsc, mypy, MSVC, Maven: file, line, "error". Go leaves the word out. rustc: the other way round.
@@ -63,9 +75,12 @@ _COMPILER = re.compile(
 _RUSTC = re.compile(r"(?P<said>error(?:\[E\d{4}\])?: .*)$")
 _RUSTC_PLACE = re.compile(r" *--> (?P<file>[^:]{1,300}):\d+:\d+$")
 _LINKER = re.compile(r".*(?P<said>undefined (?:reference to|symbol:?) .*)$")
-# What javac says besides, and what rustc writes beside what it points at.
-_OF_AN_ERROR = re.compile(r" {2}(?P<symbol>(?:symbol|location): .*)$|[ \d|_]*\^[\^ |_-]*(?P<label>[\w`(].*)$")
-
+# What javac, Go and tsc say besides, and what rustc writes beside what it points at.
+_OF_AN_ERROR = re.compile(
+    r"(?:\[ERROR\] )?(?: {2,12}|\t)"
+    r"(?P<more>(?:symbol|location): .*|(?:have|want) \(.*|(?:Argument|Overload|Property|Types?) .*)$"
+    r"|[ \d|_-]*\^[\^ |_-]*(?P<label>[\w`(].*)$"
+)
 _OF_ANOTHER = re.compile(r"(?:warning|error|note)\b")
 
 
@@ -83,7 +98,7 @@ def _compiler(lines: Sequence[str]) -> Iterator[str]:
         elif undefined := _LINKER.match(line):
             failed.append([normalised(undefined["said"])])
         elif is_of_an_error and (more := _OF_AN_ERROR.match(line)):
-            failed[-1].append(normalised(more["symbol"] or more["label"]))
+            failed[-1].append(normalised(more["more"] or more["label"]))
         elif _OF_ANOTHER.match(line):
             is_of_an_error = False
     return _in_any_order(failed)
@@ -105,11 +120,16 @@ def _pip(lines: Sequence[str]) -> Iterator[str]:
         elif _PIP_OUTPUT.match(line):
             output = []
         elif line.strip() == "[end of output]" and output is not None:
-            errors = [_plain(said) for said in output if _PIP_ERROR.match(said)]
-            yield from [*_compiler(output), *errors] or map(_plain, output[-1:])
+            yield from _of_output(output)
             output = None
         elif output is not None and line.strip():
             output.append(line.strip())
+    yield from _of_output(output or [])  # that is cut off
+
+
+def _of_output(lines: Sequence[str]) -> Iterable[str]:
+    errors = [_plain(line) for line in lines if _PIP_ERROR.match(line)]
+    return [*_compiler(lines), *errors] or map(_plain, lines[-1:])
 
 
 _SERIOUS = re.compile(r"\b(?:ERROR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG|PANIC)\b|^E\d", re.IGNORECASE)

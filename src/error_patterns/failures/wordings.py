@@ -16,8 +16,8 @@ _WORDINGS = tuple(
     (re.compile(old), new)
     for old, new in (
         # 3.10 names a function with its class and the function around it. A class whose constructor it is stays.
-        (r"(?<![\w.<])(?:[\w<>]{1,200}\.){1,20}(?=[\w<>]{1,200}\.__init__\(\) )", ""),
-        (r"(?<![\w.<])(?:[\w<>]{1,200}\.){1,20}(?!__init__\()(?=[\w<>]{1,200}\(\) )", ""),
+        (r"(?<![\w.<>])(?:[\w<>]{1,200}\.){1,20}(?=[\w<>]{1,200}\.__init__\(\) )", ""),
+        (r"(?<![\w.<>])(?:[\w<>]{1,200}\.){1,20}(?!__init__\()(?=[\w<>]{1,200}\(\) )", ""),
         (  # 3.11
             r"cannot access (local|free) variable ('[^']{1,200}') where it is not associated with a value"
             r"( in enclosing scope)?",

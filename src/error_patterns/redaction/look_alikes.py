@@ -7,7 +7,8 @@ No secret is what only says how a secret is called, where it is, or what ails it
   a blank, any value of letters alone is one, unless it ends its line and no word stands before its name;
 - code, which is an unquoted call or subscript (`token = get_token(`, `key=os.environ[`), an attribute of a usual object
   or with the name of a secret (`self.x`, `db.password`), and a name like those of secrets, without digits, that is an
-  argument or stands behind a spaced `=` (`connect(password=db_password)`, `token = new_token`);
+  argument or stands behind a spaced `=` (`connect(password=db_password)`, `token = new_token`), the kind of a parser's
+  token (`token=RPAREN`), an exception (`test_reset_token: AssertionError`);
 - a short word that a secret is compared with: `assert token == "abc"`;
 - what is said in a sentence (`password is wrong`) or after a name of two words (`API key: 404`), unless it has letters
   and digits, or is the quoted value of a password;
@@ -24,6 +25,7 @@ _PLACEHOLDER = re.compile(
     r"(?:\*{3}|\.{3}|…).*|x{3,}|-----BEGIN .*|(?:~|\.{1,2})/.*|[a-z]:\\.*|(?:arn|vault|op|env|file|secretref):.*|"
     r"/(?:app|builds|etc|home|keys|mnt|opt|private|proc|root|run|secrets?|srv|tmp|users|usr|var|workspace)/.*|"
     r"(?-i:[A-Z]\w*\{|(?:[a-z]\w*\.)+[A-Z]\w*@)[0-9a-f]{5,8}|"  # how Java prints an object
+    r"(?-i:(?:[a-z]\w*\.)*[A-Z]\w*(?:Error|Exception))|"
     r"[\w./-]+\.(?:cfg|conf|crt|env|ini|jks|json|key|p12|pem|py|toml|txt|ya?ml)",
     re.IGNORECASE,
 )
@@ -61,6 +63,7 @@ _ATTRIBUTE = re.compile(
     rf"state|vars?)\.[\w.]+|[a-z_]+(?:\.[a-z_]+)*\.{_NAMED_LIKE_SECRETS}",
     re.IGNORECASE,
 )
+_KIND_OF_TOKEN = re.compile(r"[A-Z_]{2,20}")  # of a parser
 _CODE_NAME = re.compile(_NAMED_LIKE_SECRETS, re.IGNORECASE)
 
 
@@ -107,6 +110,8 @@ def _is_code(match: re.Match[str]) -> bool:
     if value.isdigit():  # a count or a column; passwords may be short numbers
         return len(value) <= 5 and not re.search("(?i).pass|pass.", match["name"])
     if sign == ":" and before.endswith((":", "/")):  # of a resource name or an image
+        return True
+    if match["name"].casefold().endswith("token") and _KIND_OF_TOKEN.fullmatch(value):
         return True
     if not _CODE_NAME.fullmatch(value):
         return bool(_ATTRIBUTE.fullmatch(value))

@@ -40,7 +40,7 @@ _HARMLESS_NAME = (
 _NAME = rf"(?<![\w./-])(?<!\[redacted\])(?=[\w.-]*{_SENSITIVE}(?![\w.-]))(?!{_HARMLESS_NAME})(?P<name>[\w.-]++)"
 # Unquoted passwords have quotes and commas inside: those end one only where a delimiter or a name follows them.
 _VALUE = (
-    r"(?:[bfru]{0,2}(?P<open>\\{0,8}(?:\"\"\"|'''|[\"'])))?+"
+    r"(?:\[(?=\\{0,8}[\"']))?+(?:[bfru]{0,2}(?P<open>\\{0,8}(?:\"\"\"|'''|[\"'])))?+"
     r"(?P<secret>(?(open)(?:(?!(?P=open))(?:\\.|[^\\\n]))++"
     r"|(?![a-z_$][\w.]*+[(\[])[^\s\"'`,;&=:()\[\]{}<>|\\]"
     r"(?:(?!\\{0,8}[\"'`]{1,3}(?:[\s,;:.)\[\]}>&\\]|$)|[,;&](?:\s|$|[\w .-]{1,40}[=:]|[\w .-]{0,40}\[redacted))\S)*"
