@@ -281,6 +281,12 @@ retries.0
     def test_what_is_printed_after_it_does_not_count(self, after: str) -> None:
         assert stacks_of(f"{PYTHON}{after}\n") == stacks_of(PYTHON)
 
+    def test_the_next_traceback_is_no_part_of_a_message(self) -> None:
+        announced = PYTHON.rpartition("json.decoder")[0] + "ValueError: bad:\n"
+        assert stacks_of(f"{announced}{PYTHON}")[0] == the_last(announced)
+        handling = "\nDuring handling of the above exception, another exception occurred:\n\n"
+        assert stacks_of(f"{announced}{handling}{PYTHON}")[0] == the_last(announced)
+
     def test_a_traceback_that_is_cut_off_by_another_does_not_count(self) -> None:
         cut_off = PYTHON.rpartition("json.decoder")[0].replace("in run", "in other")
         assert stacks_of(f"{cut_off}{PYTHON}") == stacks_of(PYTHON)

@@ -10,6 +10,7 @@ from error_patterns.failures.stack import MOST_DETAILS, Frame, Stack, functions_
 
 _FRAME = re.compile(r'File "(?P<file>[^"\n]*)", line \d+(?:, in (?P<function>\S.*))?$')
 _BEGINS = "Traceback (most recent call last):"
+_CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 _MEMBER = re.compile(r"(?P<indent> *(?:\+-)?)\+-{2,} (?:\d+|\.{3}) -+$")
 _RAISED = re.compile(r"(?P<kind>[^\W\d](?:[\w.]|<locals>)*)(?::(?: (?P<message>.*))?)?$")
 _LIBRARY = re.compile(
@@ -66,9 +67,7 @@ _BROKEN_RULE = re.compile(r" .*[\[(]type=([\w.]{1,100})")
 def _details(line: str, message: str, lines: Iterable[str]) -> Iterator[str]:
     if _VALIDATION.match(message):
         return _fields(lines)
-    told = list(
-        itertools.takewhile(lambda line: not split_log_prefix(line)[0], itertools.islice(lines, _MOST_CONTINUED))
-    )
+    told = list(itertools.takewhile(_may_go_on, itertools.islice(lines, _MOST_CONTINUED)))
     return itertools.filterfalse(
         _OF_ONE_RUN.match, _announced(told) if line.rstrip().endswith(":") else _continued(told)
     )
@@ -88,6 +87,10 @@ _MOST_CONTINUED = 20  # lines
 _GOES_ON = re.compile(r"\s+\S|\[SQL: |: [\w.]+(?:Exception|Error)\b")  # indented, of SQLAlchemy, of Py4J
 # Of SQLAlchemy the values of a statement and a link to its documentation, of Py4J the frames of Java.
 _OF_ONE_RUN = re.compile(r"\[parameters: |\(Background on this error|\s+at \S")
+
+
+def _may_go_on(line: str) -> bool:
+    return not (line.endswith(_BEGINS) or line.startswith(_CHAINED) or _FRAME.search(line) or split_log_prefix(line)[0])
 
 
 def _announced(lines: Sequence[str]) -> Iterable[str]:
