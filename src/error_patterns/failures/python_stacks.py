@@ -23,9 +23,9 @@ _COMPREHENSIONS = {"<listcomp>", "<dictcomp>", "<setcomp>"}
 _DIGIT = re.compile(r"\d")
 
 
-def has_frames(text: str) -> bool:
-    """Whether a line of the text is that of a frame in a traceback of Python."""
-    return any(map(_FRAME.search, text.splitlines()))
+def has_frames(lines: Sequence[str]) -> bool:
+    """Whether one of the lines is that of a frame in a traceback of Python."""
+    return any(map(_FRAME.search, lines))
 
 
 def python_stacks(lines: Sequence[str]) -> list[Stack]:

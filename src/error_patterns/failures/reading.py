@@ -66,12 +66,12 @@ def read(text: str) -> Reading:
     lines = text.splitlines()
     stacks = [] if is_of_pytest(lines) else stacks_of(lines)
     said = [_said(stack) for stack in stacks] or [telling_lines(lines) or [""]]
-    return Reading(_headline(text, stacks), _fingerprint(stacks, said), _keywords(stacks, said))
+    return Reading(_headline(lines, stacks), _fingerprint(stacks, said), _keywords(stacks, said))
 
 
-def _headline(text: str, stacks: Sequence[Stack]) -> str:
-    lines = [line for line in text.splitlines() if line.strip()] or [""]
-    chosen = stacks[-1].line if stacks else lines[-1 if has_frames(text) else 0]
+def _headline(lines: Sequence[str], stacks: Sequence[Stack]) -> str:
+    with_text = [line for line in lines if line.strip()] or [""]
+    chosen = stacks[-1].line if stacks else with_text[-1 if has_frames(lines) else 0]
     return cut(chosen.strip(), MAX_PATTERN_CHARACTERS)
 
 

@@ -1,7 +1,8 @@
 """What tools print, reduced to the lines that tell what went wrong. Pure, total, linear time.
 
 Of pytest the failed tests with their errors; of compilers and type checkers the errors, with the names of the files
-but not their folders; of a log, and of pip, what is said at the level ERROR and above; of anything else all lines.
+but not their folders; of pip what it could not do, with the errors of what it ran for that; of a log what is said at
+the level ERROR and above; of anything else all lines.
 """
 
 import itertools
@@ -133,8 +134,6 @@ def _of_output(lines: Sequence[str]) -> Iterable[str]:
 
 
 _SERIOUS = re.compile(r"\b(?:ERROR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG|PANIC)\b|^E\d", re.IGNORECASE)
-
-
 # What a runner of jobs says of any command that failed.
 _SAYS_NOTHING = re.compile(r"Process completed with exit code \d+\.$")
 _RECENT = 3  # lines that were printed before it
