@@ -22,9 +22,9 @@ from error_patterns.errors import (
 from error_patterns.guidance import render_guidance
 from error_patterns.matching import RELEVANT_SCORE
 from error_patterns.models import ErrorPattern
+from error_patterns.models.results import KeywordCount, PatternMatch, PatternStatistics
 from error_patterns.redaction import NO_REDACTION, REDACTION_RULES, Redaction
 from error_patterns.repository import ErrorPatternRepository
-from error_patterns.results import KeywordCount, PatternMatch, PatternStatistics
 
 if TYPE_CHECKING:
     from error_patterns.async_repository import AsyncErrorPatternRepository as AsyncErrorPatternRepository

@@ -7,9 +7,9 @@ from sqlalchemy import inspect as sa_inspect
 from sqlalchemy.orm import Mapper, Session, SessionTransaction, make_transient, make_transient_to_detached
 from sqlalchemy.orm.attributes import flag_modified, set_committed_value
 
-from error_patterns.changes import changed
-from error_patterns.fields import CheckedList
 from error_patterns.models import ErrorPattern
+from error_patterns.models.checked_list import CheckedList
+from error_patterns.operations.update import changed
 
 _ADOPTED = "error_patterns.adopted"  # the key in Session.info
 

@@ -12,15 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 from tenacity import AsyncRetrying
 
-from error_patterns import index_check, operations, recording, upkeep
 from error_patterns.database.async_engines import AsyncDatabase
 from error_patterns.database.cancellation import as_a_step
 from error_patterns.database.driver_errors import translated_errors
 from error_patterns.database.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
 from error_patterns.models import ErrorPattern
+from error_patterns.models.results import PatternMatch, PatternStatistics
+from error_patterns.operations import crud as operations
+from error_patterns.operations import maintenance as upkeep
+from error_patterns.operations import record as recording
+from error_patterns.operations import reindex as index_check
+from error_patterns.operations.batches import Sweep
 from error_patterns.redaction import EVERY_RULE, Redaction
-from error_patterns.results import PatternMatch, PatternStatistics
-from error_patterns.sweep import Sweep
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from operator import attrgetter
 
 from error_patterns.matching import RELEVANT_SCORE
-from error_patterns.results import PatternMatch
+from error_patterns.models.results import PatternMatch
 from error_patterns.text import cut, one_line
 
 _HEADER = (

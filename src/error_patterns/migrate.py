@@ -21,9 +21,9 @@ from sqlmodel import AutoString, UTCDateTime
 from error_patterns.database.driver_errors import translated_errors
 from error_patterns.database.engines import create_engine, switch_to_wal
 from error_patterns.errors import DatabaseRejectedError, SchemaOutOfDateError, SchemaTooNewError
-from error_patterns.keyword_index import keyword_index
-from error_patterns.merged_fingerprints import merged_fingerprints
 from error_patterns.models import ErrorPattern
+from error_patterns.models.fingerprint_aliases import merged_fingerprints
+from error_patterns.models.keyword_index import keyword_index
 
 VERSION_TABLE = "error_patterns_alembic_version"
 """Not Alembic's default: the database may have migrations of the caller's own."""

@@ -10,14 +10,17 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.orm import Session, sessionmaker
 from tenacity import Retrying
 
-from error_patterns import index_check, operations, recording, upkeep
 from error_patterns.database.driver_errors import translated_errors
 from error_patterns.database.engines import create_engine, retire
 from error_patterns.database.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
 from error_patterns.models import ErrorPattern
+from error_patterns.models.results import PatternMatch, PatternStatistics
+from error_patterns.operations import crud as operations
+from error_patterns.operations import maintenance as upkeep
+from error_patterns.operations import record as recording
+from error_patterns.operations import reindex as index_check
+from error_patterns.operations.batches import Sweep
 from error_patterns.redaction import EVERY_RULE, Redaction
-from error_patterns.results import PatternMatch, PatternStatistics
-from error_patterns.sweep import Sweep
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -13,7 +13,7 @@ from benchmarks.handwritten import Handwritten
 from benchmarks.language import Language
 from benchmarks.stores import BACKENDS, Store, Stores
 from benchmarks.subjects import Call, Ours, Subject
-from error_patterns.fields import KEPT_FAILURES
+from error_patterns.models.fields import KEPT_FAILURES
 
 SIZE = 100_000
 TURNS = 3

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, create_engine, func, select
 from benchmarks.stores import Store
 from benchmarks.subjects import PAGE, Call
 from error_patterns import ErrorPattern, failures
-from error_patterns.fields import utc_now
+from error_patterns.models.fields import utc_now
 
 
 class Handwritten:

@@ -16,7 +16,7 @@ from typing_extensions import override
 from benchmarks.stores import Store
 from benchmarks.subjects import PAGE, Call
 from error_patterns import ErrorPattern, failures
-from error_patterns.keyword_index import postings_of
+from error_patterns.models.keyword_index import postings_of
 
 COLUMNS = tuple(ErrorPattern.model_fields)
 _NAMES = ", ".join(COLUMNS)

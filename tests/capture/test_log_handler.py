@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from error_patterns import AsyncErrorPatternRepository, ErrorPatternRepository, FailureHandler, capture_failures
-from error_patterns.capture.recorders import FailureRecorder
+from error_patterns.capture.protocols import FailureRecorder
 from recorders import Recorder
 
 LOGGER = logging.getLogger("jobs")

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from error_patterns import ErrorPattern, ErrorPatternRepository, migrate
 from error_patterns.database import create_engine
-from error_patterns.fields import MAX_FREQUENCY
+from error_patterns.models.fields import MAX_FREQUENCY
 
 ROOT = Path(__file__).parents[2]
 TABLE = ErrorPattern.metadata.tables["error_patterns"]

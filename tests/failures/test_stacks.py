@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from error_patterns.failures import stacks
-from error_patterns.failures.stack import Stack
+from error_patterns.failures.stacks import formats as stacks
+from error_patterns.failures.stacks.base import Stack
 
 PYTHON = """\
 Traceback (most recent call last):

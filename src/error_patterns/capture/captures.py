@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self, TypeVar, cast, over
 
 from typing_extensions import TypeIs
 
-from error_patterns.capture.news import Trouble, give_back, is_news, mark, text_of
-from error_patterns.capture.recorders import AsyncFailureRecorder, FailureRecorder
+from error_patterns.capture.once import Trouble, give_back, is_news, mark, text_of
+from error_patterns.capture.protocols import AsyncFailureRecorder, FailureRecorder
 from error_patterns.models import ErrorPattern
 
 P = ParamSpec("P")

@@ -11,8 +11,8 @@ from contextlib import suppress
 
 from typing_extensions import override
 
-from error_patterns.capture.news import Trouble, give_back, is_news, mark, text_of
-from error_patterns.capture.recorders import FailureRecorder
+from error_patterns.capture.once import Trouble, give_back, is_news, mark, text_of
+from error_patterns.capture.protocols import FailureRecorder
 
 _OWN_LOGGERS = ("error_patterns", "sqlalchemy", "alembic")
 

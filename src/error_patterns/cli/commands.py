@@ -12,8 +12,8 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy import URL
 
-from error_patterns import demo as demonstration
 from error_patterns import migrate
+from error_patterns.cli import demo as demonstration
 from error_patterns.cli.db import db
 from error_patterns.cli.terminal import (
     DEFAULT_URL,

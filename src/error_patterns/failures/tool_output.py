@@ -10,8 +10,8 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
-from error_patterns.failures.normalisation import LONGEST_LINE, normalised, split_log_prefix, without_log_prefix
-from error_patterns.failures.wordings import reworded_line
+from error_patterns.failures.normalize import LONGEST_LINE, normalised, split_log_prefix, without_log_prefix
+from error_patterns.failures.python_messages import reworded_line
 
 
 def telling_lines(lines: Sequence[str]) -> list[str]:

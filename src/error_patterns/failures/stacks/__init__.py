@@ -1,0 +1,1 @@
+"""Stack traces of six languages as what they have in common."""

@@ -1,0 +1,51 @@
+"""What questions to the repository give back: frozen values."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from error_patterns.models.error_pattern import ErrorPattern
+
+
+class PatternMatch(BaseModel, frozen=True):
+    """A pattern that a context resembles, and why.
+
+    Attributes:
+        pattern: The stored pattern.
+        score: Above 0, and 1 when all of what makes the pattern particular is in the context.
+        matched_keywords: The keywords that are in the context, as the pattern has them; empty when only the
+            pattern's own text is.
+    """
+
+    pattern: ErrorPattern
+    score: float
+    matched_keywords: tuple[str, ...]
+
+
+class KeywordCount(NamedTuple):
+    """How many patterns have a keyword."""
+
+    keyword: str
+    patterns: int
+
+
+class PatternStatistics(BaseModel, frozen=True):
+    """What the memory holds.
+
+    Attributes:
+        total_patterns: The number of patterns.
+        total_occurrences: The sum of their frequencies.
+        first_created: When the oldest pattern was created, aware UTC; None in an empty memory.
+        last_seen: When a pattern was last seen, aware UTC; None in an empty memory.
+        most_frequent: The patterns with the highest frequency, highest first, ties by `last_seen`, newest first,
+            then by id.
+        top_keywords: The keywords that most patterns have, most first, ties in code point order.
+    """
+
+    total_patterns: int
+    total_occurrences: int
+    first_created: datetime | None
+    last_seen: datetime | None
+    most_frequent: tuple[ErrorPattern, ...]
+    top_keywords: tuple[KeywordCount, ...]

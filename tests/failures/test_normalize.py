@@ -1,0 +1,257 @@
+"""What differs between two occurrences of one failure, and what a log puts in front of it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from error_patterns.failures.normalize import (
+    LONGEST_LINE,
+    normalised,
+    split_log_prefix,
+    without_escapes,
+    without_log_prefix,
+    without_program,
+)
+
+VOLATILE = {
+    "<url>": ["https://a.example/v1?page=2", "postgresql://db.internal:5432/memory", "ws://[::1]:80/x"],
+    "<email>": ["ada@example.org", "grace.hopper+x@mail.example.net"],
+    "<time>": [
+        "2026-01-31",
+        "2026-01-31T10:00:00Z",
+        "2025-12-01 23:59:59.123456+02:00",
+        "2026/11/22 02:10:34",
+        "20261122T021034Z",
+        "Sun Nov 22 02:10:34 UTC 2026",
+        "Nov  2 02:10:34",
+        "Sun, 22 Nov 2026 02:10:34 GMT",
+        "22/Nov/2026:02:10:34 +0000",
+        "November 22, 2026",
+        "11/22/2026",
+        "22.11.2026, 10:00:00",
+        "10:00:00,999",
+        "3:15 pm",
+    ],
+    "<uuid>": ["123e4567-e89b-12d3-a456-426614174000", "9B2F0A11-0C4D-4E5F-8A7B-1C2D3E4F5A6B"],
+    "<id>": ["01ARZ3NDEKTSV4RRFFQ69G5FAV"],
+    "<hash>": ["sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "md5-ab12cd34ef56ab12cd34"],
+    "<address>": [
+        "10.0.0.7",
+        "10.0.0.7:5432",
+        "10.0.0.7 ()",
+        "10.0.0.7 (host8.example.net)",
+        "host8.example.net [10.0.0.7]",
+        "mail.example.net[10.0.0.7]:25",
+        "10.0.0.0/24",
+        "localhost:8080",
+        "db-1.internal:5432",
+        "::1",
+        "[::1]:8080",
+        "fe80::1%eth0",
+        "2001:db8::8a2e:370:7334",
+        "00:1a:2b:3c:4d:5e",
+    ],
+    "<path>": [
+        "/var/lib/a/x",
+        "/srv/my\\ app/x",
+        "C:\\Users\\ada\\x.txt",
+        "C:\\Program Files (x86)\\App\\a.dll",
+        "\\\\server\\share\\a",
+        "~/x.txt",
+        "../data/y.csv",
+        "./run.sh",
+        "/v2/54fadb412c4e40cdbaed9335e4c35a9e/servers/7",
+        "/data/2026-01-31/10.csv",
+    ],
+    "<temporary>": ["tmpab12cd34", "tmp.Xy12Z345ab"],
+    "<amount>": [
+        *("1.5 seconds", "30 s", "3.2ms", "12 GB", "93.0 B", "512MiB", "1h2m3s", "10%", "5m", "15 min"),
+        *("1m 3s", "1 hour, 5 minutes and 3 seconds", "1190 bytes (1.16 KB)"),
+    ],
+    "<number>": [
+        *("7", "-2.5", "1,024", "1_000", "1e-5", "3.11.2", "v1.2.3", "1.2.3rc1"),
+        *("0x7f5a8c0b5d30", "9f86d08", "a3bf4f1b2b0b822cd15d", "00106210", "ffffffff"),
+        "cjld2cjxh0000qzrmn831i7rn",
+        *("3534 4115 3375", "3, 4, 5"),
+    ],
+}
+CODES = [
+    "[Errno 13]",
+    "errno=5",
+    "(os error 13)",
+    "[WinError 5]",
+    "HTTP 404",
+    "HTTP/1.1 503",
+    "status code: 500",
+    "status=200",
+    "'code': '409'",
+    "404 Client Error",
+    "404 Not Found",
+    "exit code 137",
+    "exit status 2",
+    "exited with 2",
+    "signal: 11",
+    "ERROR 1045",
+    "error[E0425]",
+    "TS2304",
+]
+NAMES = [
+    "utf8",
+    "x86_64",
+    "python3.11",
+    "KeyError: 'item_1'",
+    "deadbeef",
+    "and/or",
+    "a::b",
+    "std::vec",
+    "tmp_config",
+    *("ChaCha20Poly1305", "Float16ToFloat32", "R8G8B8A8Unorm", "float8e4m3fnuz", "PBEWithHmacSHA256AndAES128"),
+    *("utf-8", "sha256:unsupported-algorithm-x", "for user signup", "invalid user name from request"),
+]
+
+PREFIXES = [
+    "2026-01-31 10:00:00,123 ERROR ",
+    "2026-01-31T10:00:00.123456789Z ",
+    "2026-01-31T10:00:00.123456789Z stderr F ",
+    "2026-01-31 10:00:00.967 2625 TRACE ",
+    "[2026-01-31 10:00:00] [ERROR] [main] ",
+    "[2026-01-31 10:00:00,123: ERROR/ForkPoolWorker-2] ",
+    "2026-01-31 10:00:00,123 - WARN  [Worker[id=1]:Manager@368] - ",
+    "<34>1 2026-01-31T10:00:00.003Z host1 app 1234 ID47 - ",
+    '<34>1 2026-01-31T10:00:00.003Z host1 app - - [origin ip="10.0.0.1"][meta x="1"] ',
+    "[Sun Dec 04 04:47:44 2005] [error] ",
+    "Nov 22 02:10:34 host1 ",
+    "<34>Nov  2 02:10:34 host1 ",
+    "E0131 10:00:00.123456   12 file.go:12] ",
+    "081109 203518 143 INFO ",
+    "10:00:01.123 [pool-1-thread-3] WARN  ",
+    "2026/11/22 02:10:34 ",
+    "web-1  | ERROR: ",
+    "ERROR: ",
+    "[ERROR] ",
+]
+
+
+@pytest.mark.parametrize(
+    ("placeholder", "text"), [(placeholder, text) for placeholder, texts in VOLATILE.items() for text in texts]
+)
+class TestVolatile:
+    def test_it_becomes_a_placeholder(self, placeholder: str, text: str) -> None:
+        assert normalised(text) == placeholder
+
+    def test_it_is_found_inside_a_sentence(self, placeholder: str, text: str) -> None:
+        assert normalised(f"It was {text}, and ended.") == f"It was {placeholder}, and ended."
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", [*CODES, *NAMES])
+    def test_what_tells_failures_apart_stays(self, name: str) -> None:
+        assert normalised(f"got {name} there") == f"got {name} there"
+
+    def test_the_name_of_a_file_that_is_missing_stays(self) -> None:
+        text = "[Errno 2] No such file or directory: '/home/ada/my app/config.yaml'"
+        assert normalised(text).endswith("No such file or directory: '<path> config.yaml'")
+
+    def test_numbers_behind_an_underscore_stay_if_they_are_short(self) -> None:
+        assert normalised("task_12 of blk_-1608999687919862906") == "task_12 of blk_<number>"
+
+    def test_numbers_that_follow_each_other_behind_an_underscore_do_not_count(self) -> None:
+        assert normalised("block rdd_2_0") == "block rdd_<number>"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "for user {} by (uid=0)",
+            "invalid user {} from there",
+            "tty=ssh user={}",
+            "Failed password for  {} from there",
+        ],
+    )
+    def test_who_it_was_does_not_count(self, text: str) -> None:
+        assert normalised(text.format("ada")) == normalised(text.format("grace.hopper"))
+
+    @pytest.mark.parametrize("text", ["the user is unknown", "for user 'app'", "for user is not allowed here"])
+    def test_what_is_said_of_users_stays(self, text: str) -> None:
+        assert normalised(text) == text
+
+    def test_a_relative_path_stays_without_its_line(self) -> None:
+        assert normalised("src/main.c:12:5: error") == "src/main.c:<number>:<number>: error"
+
+    def test_an_escape_is_no_path(self) -> None:
+        assert normalised(r"expected '\t' and '\n'") == r"expected '\t' and '\n'"
+
+    def test_markup_is_no_path(self) -> None:
+        assert normalised("unexpected </div> before <br/>") == "unexpected </div> before <br/>"
+
+    def test_versions_of_a_requirement_do_not_count(self) -> None:
+        assert normalised("requests==2.31.0 or numpy-1.26.4") == "requests==<number> or numpy-<number>"
+
+
+class TestEscapes:
+    @pytest.mark.parametrize(
+        "escape",
+        ["\x1b[31m", "\x1b[0m", "\x1b[38;2;1;2;3m", "\x1b[2K", "\x1b]0;title\x07", "\x1b]8;;x\x1b\\", "\x1b(B"],
+    )
+    def test_they_are_taken_out(self, escape: str) -> None:
+        assert without_escapes(f"a{escape}b") == "ab"
+
+
+class TestLogPrefix:
+    def test_a_program_and_its_process_are_known(self) -> None:
+        assert without_program("sshd(pam_unix)[123]: it failed") == without_program("it failed") == "it failed"
+
+    @pytest.mark.parametrize("prefix", PREFIXES)
+    @pytest.mark.parametrize("said", ["worker: it failed", "app.jobs: it failed"])
+    def test_it_is_split_off(self, prefix: str, said: str) -> None:
+        assert split_log_prefix(f"{prefix}{said}") == (prefix, said)
+
+    @pytest.mark.parametrize("said", ["[Errno 111] no", "['alpha'] not found", "[youtube] no such video", "(1045) no"])
+    @pytest.mark.parametrize("prefix", ["ERROR: ", "2026-01-31 10:00:00,123 ERROR: "])
+    def test_what_stands_in_brackets_behind_a_colon_stays(self, prefix: str, said: str) -> None:
+        assert split_log_prefix(f"{prefix}{said}") == (prefix, said)
+
+    @pytest.mark.parametrize("said", ["[Errno 111] no", "[E404] no", "['alpha'] not found", "(1045) no"])
+    def test_a_code_in_brackets_stays(self, said: str) -> None:
+        assert without_log_prefix(f"2026-01-31 10:00:00,123 ERROR {said}") == said
+
+    @pytest.mark.parametrize("prefix", ["2026-01-31T10:00:00.1234567Z ", "2026-01-31T10:00:00Z stderr F ", "10:00:01 "])
+    @pytest.mark.parametrize("said", ["\t/srv/main.go:3", "   |   ^^^ label", "      [end of output]"])
+    def test_an_indented_line_stays_indented(self, prefix: str, said: str) -> None:
+        assert split_log_prefix(f"{prefix}{said}") == (prefix, said)
+
+    @pytest.mark.parametrize(
+        "line", ["fatal: no such branch", "ERROR 1045 (28000): Access denied", "Errors: 3", "12:00 x"]
+    )
+    def test_a_line_without_one_stays(self, line: str) -> None:
+        assert without_log_prefix(line) == line
+
+
+class TestAnyLine:
+    def test_what_is_far_behind_does_not_count(self) -> None:
+        assert normalised("x" * LONGEST_LINE + "a") == normalised("x" * LONGEST_LINE + "b")
+
+    @pytest.mark.parametrize(
+        "units",
+        [
+            ["a", "1", "/", ":", "'\"", "<", "0x", " ", "\\", "~", "[", "_1", "a_", "e+1"],
+            ["a.", "a-", "1.", "2020-", "a@", "1,", "a:", "://", "1:", "a.b:", "00:", "1/", "-1", "a1"],
+            ["\x1b[", "\x1b]", "\\ ", "c:\\a", "'/", '"c:\\', "tmp", "error ", "http ", "500 ", "1 m", "12 "],
+            ["[a] ", "2020-01-01 ", "ERROR ", "10:00 ", "jan ", "mon, ", "sha1-", "1h", "(1) ", "x | ", "<1>"],
+            ["a1b", "/<a>", "for user a", "<amount> ", "(<number>)", "_1_1", "[[", "[a[b]", "<34>1 2026-01-01 a "],
+            ["1.1.1.1 (a.", "a(b)[1]: ", "ffffffff", "a-bcdfghjk", "bcdfghjk-", "rhost=a", "segfault at 1"],
+        ],
+    )
+    def test_the_worst_lines_take_linear_time(self, units: list[str]) -> None:
+        # In a process of its own: a regular expression that tries every way to read a text cannot be interrupted.
+        script = f"""
+from error_patterns.failures.normalize import _NAMES, _NUMBERS, _PATHS, _SEVERAL, _WITH_DIGITS
+from error_patterns.failures.normalize import split_log_prefix, without_escapes
+for unit in {units}:
+    line = unit * (40_000 // len(unit))
+    for expression in (*(expression for expression, _ in _NAMES + _WITH_DIGITS), *_PATHS, _NUMBERS, _SEVERAL):
+        expression.sub("", line)
+    split_log_prefix(line)
+    without_escapes(line)
+"""
+        subprocess.run([sys.executable, "-c", script], timeout=60, check=True)
