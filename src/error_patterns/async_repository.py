@@ -1,43 +1,33 @@
-"""`AsyncErrorPatternRepository`: the calls of `ErrorPatternRepository`, to be awaited. The operations are the same."""
+"""`AsyncErrorPatternRepository`: the calls of `ErrorPatternRepository` for asyncio, on the same operations."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import Self
 
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
-from tenacity import AsyncRetrying
 
 from error_patterns.database.async_engines import AsyncDatabase
-from error_patterns.database.cancellation import as_a_step
-from error_patterns.database.driver_errors import translated_errors
-from error_patterns.database.transactions import Operation, UnitOfWork, in_savepoints, in_transactions, over
-from error_patterns.models import ErrorPattern
-from error_patterns.models.results import PatternMatch, PatternStatistics
-from error_patterns.operations import crud as operations
-from error_patterns.operations import maintenance as upkeep
-from error_patterns.operations import record as recording
-from error_patterns.operations import reindex as index_check
-from error_patterns.operations.batches import Sweep
+from error_patterns.database.async_sessions import AsyncSessions
+from error_patterns.models import ErrorPattern, PatternMatch, PatternStatistics
+from error_patterns.operations import crud, maintenance, questions, record, reindex
+from error_patterns.operations import update as edits
 from error_patterns.redaction import EVERY_RULE, Redaction
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from error_patterns.repository import prepare_schema
 
 AsyncSessionFactory = Callable[[], AsyncSession]
-"""Whatever makes a session: an `async_sessionmaker`, or a function of the caller's."""
+"""A callable that returns an async session: an `async_sessionmaker`, or a function of the caller's."""
 
 
 class AsyncErrorPatternRepository:
     """The durable memory of error patterns in a database, for asyncio.
 
-    Every call promises what the call of the same name of `ErrorPatternRepository` promises, with the same arguments,
-    results and errors. Tasks of one event loop may share a repository. A call whose task is cancelled is undone, unless
-    it was committed already (or, in a transaction, done), and gives its connection back.
+    It has the calls of `ErrorPatternRepository`, with the same arguments, promises and errors. Tasks of one event loop
+    may share a repository. A call whose task is cancelled is undone, unless it was committed already (or, inside a
+    transaction, complete), and returns its connection to the pool.
 
     Example:
         >>> async with AsyncErrorPatternRepository.open("sqlite:///errors.db") as repository:
@@ -46,72 +36,78 @@ class AsyncErrorPatternRepository:
     """
 
     def __init__(self, session_factory: AsyncSessionFactory, *, redaction: Redaction = EVERY_RULE) -> None:
-        """Work on sessions from the factory, such as `async_sessionmaker(engine)`; the schema must be there already.
+        """Work on sessions from the factory, such as `async_sessionmaker(engine)`; the schema must exist.
 
         Args:
-            session_factory: Any callable without arguments that returns a new `AsyncSession`.
-            redaction: Which secrets `record_failure` takes out, by default those of every rule; `NO_REDACTION`: none.
+            session_factory: Any callable without arguments that returns an `AsyncSession`. The repository never ends a
+                transaction that it did not begin. It leaves a session open that holds the caller's work.
+            redaction: The secrets that `record_failure` removes. The default applies every rule, `NO_REDACTION` none.
         """
-        self._unit_of_work: UnitOfWork[AbstractAsyncContextManager[AsyncSession]] = in_transactions(session_factory)
+        self._sessions = AsyncSessions(session_factory)
         self._redaction = redaction
-        self._database: AsyncDatabase | None = None
 
     @classmethod
     def open(cls, url: str | URL, *, migrate: bool = True, redaction: Redaction = EVERY_RULE) -> Self:
         """Open a database by the URL that `ErrorPatternRepository.open` takes, with an engine of its own.
 
-        The database is made ready, and the errors are raised, at the first of: `async with`, `await` on the repository
-        itself, or a call. Close it with `await close()` or with the `async with` statement.
+        The schema is prepared, and errors are raised, at the first of: `async with`, `await` on the repository, a call.
+        Close it with `await close()` or with the `async with` statement.
+
+        Args:
+            url: A SQLAlchemy URL, such as `sqlite:///errors.db`, or `sqlite://` for a database in memory.
+            migrate: Create the schema, or upgrade it to the newest revision. False refuses an out-of-date one instead.
+            redaction: As in the constructor.
+
+        Raises:
+            SchemaOutOfDateError: `migrate` is False and migrations are missing.
+            SchemaTooNewError: A newer version of the package migrated the database.
+            DatabaseUnavailableError: The database cannot be used; the message says why.
 
         Example:
             >>> repository = await AsyncErrorPatternRepository.open("postgresql://agents@db.internal/memory")
         """
-        database = AsyncDatabase(url, migrate=migrate)
-        repository = cls(lambda: AsyncSession(database.engine), redaction=redaction)
-        repository._unit_of_work = in_transactions(database.session)
-        repository._database = database
-        return repository
+        database = AsyncDatabase(url, prepare=partial(prepare_schema, migrate=migrate))
+        return cls._over(AsyncSessions.of(database), redaction)
 
     @classmethod
     def in_session(cls, session: AsyncSession, *, redaction: Redaction = EVERY_RULE) -> Self:
-        """A repository inside the caller's session and transaction: see `ErrorPatternRepository.in_session`."""
-        return cls._sharing(session, redaction, detaches=False)
+        """Make a repository inside the caller's session: a unit of work with the caller's own tables.
+
+        Each call flushes, in a savepoint. It never commits, rolls back or closes the session. Patterns that a call
+        returns belong to the session.
+        """
+        return cls._over(AsyncSessions.joining(session), redaction)
 
     @classmethod
-    def _sharing(cls, session: AsyncSession, redaction: Redaction, *, detaches: bool) -> Self:
-        repository = cls(lambda: session, redaction=redaction)
-        repository._unit_of_work = in_savepoints(lambda: nullcontext(session), detaches=detaches)
+    def _over(cls, sessions: AsyncSessions, redaction: Redaction) -> Self:
+        repository = cls.__new__(cls)
+        repository._sessions, repository._redaction = sessions, redaction
         return repository
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Self]:
-        """A repository whose calls share one transaction: see `ErrorPatternRepository.transaction`.
+        """Open a repository whose calls share one transaction: all of them are committed at the end, or none.
 
-        Tasks may share it. While one of them is in a transaction inside this one, the others must wait: what they did
-        meanwhile is undone if that one is.
+        A call that fails inside undoes itself alone, so its error may be caught and the rest go on. Tasks may share it.
+        While one of them is in a transaction inside this one, the others must wait: they would be undone with it.
         """
-        outer = self._unit_of_work
-        async with outer.sessions() as session, _entered(session, outer.scope(session.sync_session, True)):
-            together = self._sharing(session, self._redaction, detaches=outer.detaches)
-            try:
-                yield together
-            finally:
-                together._unit_of_work = over("the transaction")
+        async with self._sessions.transaction() as sessions:
+            yield self._over(sessions, self._redaction)
 
     async def close(self) -> None:
-        """Close the connections that `open` made: see `ErrorPatternRepository.close`."""
-        if self._database is not None:
-            self._unit_of_work = over("the repository")
-            await self._database.close()
+        """Close the connections that `open` made; those in use are closed when their calls end.
+
+        A repository over a session factory has no connections of its own, and stays usable.
+        """
+        await self._sessions.close()
 
     def __await__(self) -> Generator[object, None, Self]:
-        """Make the database ready now; the repository itself."""
+        """Prepare the schema now; return the repository itself."""
         return self.__aenter__().__await__()
 
     async def __aenter__(self) -> Self:
-        """The repository itself, with its database ready."""
-        if self._database is not None:
-            await self._database.make_ready()
+        """Prepare the schema; return the repository itself."""
+        await self._sessions.make_ready()
         return self
 
     async def __aexit__(
@@ -121,85 +117,151 @@ class AsyncErrorPatternRepository:
         await self.close()
 
     async def create(self, pattern: ErrorPattern) -> ErrorPattern:
-        """Store a new pattern: see `ErrorPatternRepository.create`."""
-        return await self._write(operations.create, pattern)
+        """Store a new pattern without its `fingerprint`, which `record_failure` alone sets.
+
+        Raises:
+            PatternAlreadyExistsError: A pattern with this id is stored.
+        """
+        return await self._sessions.write(crud.create, pattern)
 
     async def create_many(self, patterns: Iterable[ErrorPattern]) -> int:
-        """Store new patterns, all or none: see `ErrorPatternRepository.create_many`."""
-        return await self._write(operations.create_many, patterns)
+        """Store new patterns from any iterable, all or none, in batches; return their number.
+
+        After a conflict with another transaction, the call is repeated if the patterns are a collection.
+
+        Raises:
+            PatternAlreadyExistsError: An id is stored already or stands twice among the patterns.
+        """
+        return await self._sessions.write(crud.create_many, patterns)
 
     async def get(self, pattern_id: str) -> ErrorPattern | None:
-        """The pattern with this id: see `ErrorPatternRepository.get`."""
-        return await self._read(operations.get, pattern_id)
+        """Return the pattern with this id, in any spelling of it; None if there is none."""
+        return await self._sessions.read(crud.get, pattern_id)
 
     async def update(self, pattern: ErrorPattern) -> ErrorPattern:
-        """Write what you set or changed: see `ErrorPatternRepository.update`."""
-        return await self._write(operations.update, pattern)
+        """Write the fields that you set or changed, and no others; return the stored pattern.
+
+        The row is locked. A list keeps what you and others added or removed since you read the pattern. Any other field
+        is written as it is. `pattern_id`, `created_at` and `fingerprint` are never written. Your own object stays as it
+        is: continue with the one returned. A pattern that belongs to a session is written by that session's flush.
+
+        Raises:
+            PatternNotFoundError: No pattern with this id is stored.
+            pydantic.ValidationError: A list has no room for the items of both sides.
+        """
+        return await self._sessions.write(edits.update, pattern)
+
+    async def add_checks(self, pattern_id: str, checks: Sequence[str]) -> ErrorPattern:
+        """Add preventive checks to a stored pattern, atomically; return the stored pattern.
+
+        Checks that it has already, in any case, are left out.
+
+        Raises:
+            PatternNotFoundError: No pattern with this id is stored.
+            pydantic.ValidationError: A check breaks a rule of `ErrorPattern`, or there is no room for all of them.
+        """
+        return await self._sessions.write(edits.add_checks, pattern_id, checks)
+
+    async def add_keywords(self, pattern_id: str, keywords: Sequence[str]) -> ErrorPattern:
+        """Add keywords to a stored pattern, by the rules and with the errors of `add_checks`."""
+        return await self._sessions.write(edits.add_keywords, pattern_id, keywords)
 
     async def delete(self, pattern_id: str) -> bool:
-        """Remove a pattern: see `ErrorPatternRepository.delete`."""
-        return await self._write(operations.delete, pattern_id)
+        """Delete a pattern; return False if there was none with this id."""
+        return await self._sessions.write(crud.delete, pattern_id)
 
     async def list_all(self, *, limit: int | None = None, offset: int = 0) -> list[ErrorPattern]:
-        """All patterns, or a page of them: see `ErrorPatternRepository.list_all`."""
-        return await self._read(operations.list_all, limit=limit, offset=offset)
+        """List all patterns, or a page of them: newest `last_seen` first, ties by id."""
+        return await self._sessions.read(crud.list_all, limit=limit, offset=offset)
 
     async def stream_all(self, *, batch_size: int = 1_000) -> AsyncIterator[ErrorPattern]:
-        """All patterns in the order of their ids, for `async for`: see `ErrorPatternRepository.stream_all`."""
+        """Iterate over all patterns in the order of their ids, which is that of their creation; hold one batch.
+
+        Each batch is a call of its own (keyset pagination), so that no transaction is open while you work. Patterns
+        that are created or deleted meanwhile may be missing; every other one comes once.
+        """
         last = ""
-        while batch := await self._read(operations.list_after, last, batch_size=batch_size):
+        while batch := await self._sessions.read(crud.list_after, last, batch_size=batch_size):
             last = batch[-1].pattern_id
             for pattern in batch:
                 yield pattern
 
     async def match_context(self, context: str, *, limit: int | None = 10) -> list[ErrorPattern]:
-        """The patterns that the context resembles: see `ErrorPatternRepository.match_context`."""
-        return await self._read(operations.match_context, context, limit=limit)
+        """Return the patterns that the context resembles, best first; `rank_context` adds scores and reasons."""
+        return await self._sessions.read(questions.match_context, context, limit=limit)
 
     async def rank_context(self, context: str, *, limit: int | None = 10, min_score: float = 0.0) -> list[PatternMatch]:
-        """The same with score and reason: see `ErrorPatternRepository.rank_context`."""
-        return await self._read(operations.rank_context, context, limit=limit, min_score=min_score)
+        """Return the patterns of which a keyword, or the text, occurs in the context, best first.
+
+        Args:
+            context: Any text: a plan, a command, a log, a traceback.
+            limit: The number of matches at most; None for all. With a limit, some hundred patterns at most are scored:
+                those with the rarest terms of the context, by the rule of `error_patterns.matching.rank`.
+            min_score: Leave out matches with a lower score. `RELEVANT_SCORE` keeps those worth an agent's attention.
+        """
+        return await self._sessions.read(questions.rank_context, context, limit=limit, min_score=min_score)
 
     async def guidance_for(self, context: str, *, limit: int = 5, max_characters: int = 2000) -> str:
-        """What to check before acting on the context: see `ErrorPatternRepository.guidance_for`."""
-        return await self._read(operations.guidance_for, context, limit=limit, max_characters=max_characters)
+        """Render what to check before acting on the context, as Markdown for a prompt; empty if nothing is known.
+
+        It covers at most `limit` patterns, each with a score of at least `RELEVANT_SCORE`, in the form of
+        `render_guidance` and in at most `max_characters`.
+
+        Example:
+            >>> prompt = [await repository.guidance_for(task), task]
+        """
+        return await self._sessions.read(questions.guidance_for, context, limit=limit, max_characters=max_characters)
 
     async def count(self) -> int:
-        """The number of patterns: see `ErrorPatternRepository.count`."""
-        return await self._read(operations.count)
+        """Count the patterns."""
+        return await self._sessions.read(questions.count)
 
     async def statistics(self, *, top: int = 10) -> PatternStatistics:
-        """What the memory holds: see `ErrorPatternRepository.statistics`."""
-        return await self._read(operations.statistics, top=top)
+        """Compute the totals of the memory, with the `top` most frequent patterns and most common keywords."""
+        return await self._sessions.read(questions.statistics, top=top)
 
     async def check_index(self, *, progress: Callable[[int], object] | None = None) -> int:
-        """Compare the keyword index with the patterns: see `ErrorPatternRepository.check_index`."""
-        sweep = Sweep(progress)
-        while sweep.goes_on:
-            sweep.add(await self._read(index_check.check, sweep.after))
-        return sweep.found
+        """Compare the keyword index with the patterns; return the number of patterns for which it is wrong.
+
+        Only statements that bypass the unit of work of a session can make it wrong. Each batch of patterns is a call of
+        its own; `progress` is called behind it with the number of its patterns.
+        """
+        return await self._sessions.in_batches(False, reindex.check_index, progress)
 
     async def reindex(self, *, progress: Callable[[int], object] | None = None) -> int:
-        """Mend the keyword index where it is wrong: see `ErrorPatternRepository.reindex`."""
-        sweep = Sweep(progress)
-        while sweep.goes_on:
-            sweep.add(await self._write(index_check.mend, sweep.after))
-        return sweep.found
+        """Repair the keyword index; return the number of patterns for which it was wrong. See `check_index`."""
+        return await self._sessions.in_batches(True, reindex.reindex, progress)
 
     async def refingerprint(self, *, progress: Callable[[int], object] | None = None) -> int:
-        """Carry over fingerprints of older versions: see `ErrorPatternRepository.refingerprint`."""
-        sweep = Sweep(progress)
-        while sweep.goes_on:
-            sweep.add(await self._write(upkeep.carry_over, sweep.after))
-        return sweep.found
+        """Recompute the fingerprints that an older version of this package made; return the number of patterns changed.
+
+        Otherwise their failures make new patterns when they come again. Patterns that have equal fingerprints now are
+        merged. Patterns whose stored failures are all cut off stay as they are. Each batch is a call of its own;
+        `progress` is called behind it with the number of patterns that had an older fingerprint.
+        """
+        return await self._sessions.in_batches(True, maintenance.refingerprint, progress)
 
     async def prune(self, *, not_seen_since: datetime, keep_with_checks: bool = True) -> int:
-        """Delete patterns that were not seen for long: see `ErrorPatternRepository.prune`."""
-        return await self._write(upkeep.prune, not_seen_since=not_seen_since, keep_with_checks=keep_with_checks)
+        """Delete the patterns that were last seen before a moment; return their number.
+
+        A naive moment is taken as UTC. By default, patterns with a preventive check stay: somebody's work is in them.
+        """
+        return await self._sessions.write(
+            maintenance.prune, not_seen_since=not_seen_since, keep_with_checks=keep_with_checks
+        )
 
     async def merge(self, into: str, others: Sequence[str]) -> ErrorPattern:
-        """Join patterns that are one failure after all: see `ErrorPatternRepository.merge`."""
-        return await self._write(upkeep.merge, into, others)
+        """Merge patterns that turn out to be one failure, all or none; return the surviving pattern.
+
+        The pattern with the id `into` survives and keeps its text. The others are deleted, and their failures count for
+        it from now on. Frequencies are added up. Lists are joined as far as there is room: keywords and checks those of
+        `into` first, of failures the newest.
+
+        Raises:
+            PatternNotFoundError: There is no pattern with one of the ids.
+            ValueError: `into` is among the others.
+        """
+        return await self._sessions.write(maintenance.merge, into, others)
 
     async def record_failure(
         self,
@@ -208,60 +270,21 @@ class AsyncErrorPatternRepository:
         keywords: Sequence[str] | None = None,
         preventive_checks: Sequence[str] = (),
     ) -> ErrorPattern:
-        """Count a failure, or make it a new pattern: see `ErrorPatternRepository.record_failure`."""
-        observation = recording.observe(
+        """Count a failure for its pattern, or store it as a new pattern; return that pattern.
+
+        Two failures are the same if they differ only in paths, numbers, times, addresses and the like. Secrets are
+        removed before anything is stored, hashed or logged, as the `Redaction` of the repository says. N processes that
+        record one failure M times make its frequency N·M.
+
+        Args:
+            failure: The exception, or the text of a traceback or of a tool's error output.
+            keywords: The words that identify the failure; None draws them from the text of a new one.
+            preventive_checks: What to do so that it does not come back. A known pattern gets the new ones that fit.
+
+        Raises:
+            pydantic.ValidationError: The failure is empty, or a keyword or check breaks a rule of `ErrorPattern`.
+        """
+        observation = record.observe(
             failure, keywords=keywords, preventive_checks=preventive_checks, redaction=self._redaction
         )
-        return await self._write(recording.record_failure, observation)
-
-    async def _read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self._run(False, operation, *args, **kwargs)
-
-    async def _write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self._run(True, operation, *args, **kwargs)
-
-    async def _run(self, writes: bool, operation: Operation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        unit_of_work = self._unit_of_work
-
-        def step(session: Session) -> R:
-            with unit_of_work.scope(session, writes), translated_errors(session):
-                return operation(session, *args, **kwargs)
-
-        async def once() -> R:
-            async with unit_of_work.sessions() as session:
-                return await _in_turn(session, step)
-
-        return await unit_of_work.repeating(AsyncRetrying, args)(once)
-
-
-_TURN = "error_patterns.turn"  # the key in Session.info
-
-
-async def _in_turn(session: AsyncSession, step: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Take a step on the session when no other task takes one: a session does one thing at a time."""
-    async with session.info.setdefault(_TURN, asyncio.Lock()):
-        return await as_a_step(session.sync_session, session.run_sync(step, *args, **kwargs))
-
-
-@asynccontextmanager
-async def _entered(session: AsyncSession, scope: AbstractContextManager[None]) -> AsyncGenerator[None]:
-    """Be inside the scope on the session: entering it and leaving it are a step each."""
-    is_inside = False
-
-    def enter(_: Session) -> None:
-        nonlocal is_inside
-        scope.__enter__()
-        is_inside = True
-
-    try:
-        await _in_turn(session, enter)
-        yield
-    except BaseException as error:
-        if not is_inside or not await _in_turn(session, _leave, scope, error):
-            raise
-    else:
-        await _in_turn(session, _leave, scope, None)
-
-
-def _leave(session: Session, scope: AbstractContextManager[None], error: BaseException | None) -> bool | None:
-    return scope.__exit__(None if error is None else type(error), error, None if error is None else error.__traceback__)
+        return await self._sessions.write(record.record_failure, observation)

@@ -22,7 +22,7 @@ from error_patterns.database.driver_errors import translated_errors
 from error_patterns.database.engines import create_engine, switch_to_wal
 from error_patterns.errors import DatabaseRejectedError, SchemaOutOfDateError, SchemaTooNewError
 from error_patterns.models import ErrorPattern
-from error_patterns.models.fingerprint_aliases import merged_fingerprints
+from error_patterns.models.fingerprint_aliases import fingerprint_aliases
 from error_patterns.models.keyword_index import keyword_index
 
 VERSION_TABLE = "error_patterns_alembic_version"
@@ -95,7 +95,7 @@ def check(database: str | URL | Engine) -> list[str]:
 def declared_metadata() -> MetaData:
     """The tables of this package alone: `SQLModel.metadata` may hold the caller's as well."""
     metadata = MetaData()
-    for table in (ErrorPattern.metadata.tables["error_patterns"], keyword_index, merged_fingerprints):
+    for table in (ErrorPattern.metadata.tables["error_patterns"], keyword_index, fingerprint_aliases):
         table.to_metadata(metadata)
     return metadata
 

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, delete, insert, text, update
 from calls import a_pattern, keywords_found
 from error_patterns import ErrorPattern, ErrorPatternRepository
 from error_patterns.models.keyword_index import keyword_index
-from error_patterns.operations.batches import BATCH
+from error_patterns.database.batches import BATCH
 
 BEFORE_ALL = "00000000000000000000000001"
 BEHIND_ALL = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"

@@ -1,4 +1,4 @@
-"""Connections of aiosqlite that a cancelled task leaves in a known state."""
+"""Connections of aiosqlite that stay usable when a task is cancelled."""
 
 import sqlite3
 from collections.abc import Callable
@@ -7,25 +7,25 @@ from typing import Any, Self
 import aiosqlite
 from typing_extensions import override
 
-from error_patterns.database.cancellation import to_its_end
+from error_patterns.database.cancellation import run_to_completion
 
 
 class Connection(aiosqlite.Connection):
-    """A connection whose statements come to their end before a cancellation goes on, and so does its making.
+    """A connection that shields its statements, and its own opening, from cancellation.
 
-    aiosqlite runs them in a thread, which does not hear of it: a COMMIT that nobody waits for any more would end the
-    transaction of whoever gets the connection next.
+    aiosqlite executes statements in a thread, which no cancellation reaches. A COMMIT that still runs there would end
+    the transaction of the next user of the connection.
     """
 
     # Any: as in the class above, through which each call of the driver goes; tests of cancellation would see if not.
     @override
     async def _execute(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return await to_its_end(super()._execute(fn, *args, **kwargs))  # type: ignore[no-untyped-call]  # it is not
+        return await run_to_completion(super()._execute(fn, *args, **kwargs))  # type: ignore[no-untyped-call]  # it is not
 
     @override
     async def _connect(self) -> Self:
         try:
-            await to_its_end(super()._connect())
+            await run_to_completion(super()._connect())
         except BaseException:
             await self.close()
             raise
@@ -33,7 +33,7 @@ class Connection(aiosqlite.Connection):
 
 
 def connect(*args: Any, **kwargs: Any) -> Connection:  # Any: what sqlite3.connect takes
-    """What `aiosqlite.connect` makes. Like SQLAlchemy's, its thread does not keep the process from ending."""
+    """Connect as `aiosqlite.connect` does, with a daemon thread, as SQLAlchemy has it."""
     connection = Connection(lambda: sqlite3.connect(*args, **kwargs), iter_chunk_size=64)
     connection._thread.daemon = True
     return connection

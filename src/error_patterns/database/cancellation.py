@@ -1,57 +1,66 @@
-"""What a task that is cancelled still finishes, so that it leaves nothing half done behind."""
+"""What a cancelled task completes before the cancellation takes effect, so that nothing is left half done."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
+from sqlalchemy import Connection, event
 from sqlalchemy.orm import Session
 
 R = TypeVar("R")
 
 # Keys in Session.info.
-_FINISHES = "error_patterns.finishes"  # the transaction whose steps come to their end before a cancellation
-_CANCELLED = "error_patterns.cancelled"  # whether the step that is being taken was cancelled meanwhile
+_DEFERRED = "error_patterns.deferred"  # the transaction whose steps complete before a cancellation
+_CANCELLED = "error_patterns.cancelled"  # whether the step that runs was cancelled
 
 
-async def to_its_end(awaitable: Awaitable[R]) -> R:
-    """Wait until it is done, even if the task is cancelled meanwhile; then let the cancellation go on."""
-    return await _done(asyncio.ensure_future(awaitable), lambda task: None)
+async def run_to_completion(awaitable: Awaitable[R]) -> R:
+    """Await to the end, even if the task is cancelled meanwhile; then let the cancellation take effect."""
+    return await _completed(asyncio.ensure_future(awaitable), lambda task: None)
 
 
-async def as_a_step(session: Session, coroutine: Coroutine[object, object, R]) -> R:
-    """Do something on the session; if the task is cancelled meanwhile, undo it, whatever else is cancelled then.
+async def run_step(session: Session, coroutine: Coroutine[object, object, R]) -> R:
+    """Run a step on the session; if the task is cancelled meanwhile, undo it, and shield the clean-up.
 
-    aiosqlite has a thread execute each statement, which hears of no cancellation: what the thread still does would meet
-    what cleans up. So with such a connection a step goes on until it waits for a lock, or would keep what it did.
+    aiosqlite executes each statement in a thread, which no cancellation reaches. What the thread still does would
+    collide with the clean-up. On such a connection, a cancelled step therefore ends before its next statement.
     """
 
     def cancel(task: "asyncio.Future[R]") -> None:
         transaction = session.get_transaction()
-        if transaction is not None and transaction is session.info.get(_FINISHES):
+        if transaction is not None and transaction is session.info.get(_DEFERRED):
             session.info[_CANCELLED] = True
         else:
             task.cancel()
 
     try:
-        return await _done(asyncio.create_task(coroutine), cancel)
+        return await _completed(asyncio.create_task(coroutine), cancel)
     finally:
         session.info.pop(_CANCELLED, None)
 
 
-def let_it_finish(session: Session) -> None:
-    """Wait for a connection, if the transaction has none; from here on, its steps come to their end."""
-    dialect = session.connection().dialect
-    if dialect.is_async and dialect.name == "sqlite":
-        session.info[_FINISHES] = session.get_transaction()
+def defer_cancellation(session: Session) -> None:
+    """Get the connection of the transaction; if it is aiosqlite's, steps end between statements from here on."""
+    connection = session.connection()
+    transaction = session.get_transaction()
+    if not connection.dialect.is_async or connection.dialect.name != "sqlite":
+        return
+    if session.info.get(_DEFERRED) is not transaction:
+        session.info[_DEFERRED] = transaction
+
+        # Not before_cursor_execute: SQLAlchemy would close a connection that such an event interrupts.
+        @event.listens_for(connection, "before_execute")
+        def _stop(connection: Connection, *statement: object) -> None:
+            stop_if_cancelled(session)
 
 
 def stop_if_cancelled(session: Session) -> None:
-    """Raise `asyncio.CancelledError` if a step that goes on was cancelled meanwhile."""
-    if session.info.get(_CANCELLED):
+    """Raise `asyncio.CancelledError`, once, if the step that runs was cancelled."""
+    if session.info.pop(_CANCELLED, False):
         raise asyncio.CancelledError
 
 
-async def _done(task: "asyncio.Future[R]", cancel: "Callable[[asyncio.Future[R]], None]") -> R:
+async def _completed(task: "asyncio.Future[R]", cancel: "Callable[[asyncio.Future[R]], None]") -> R:
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
         try:

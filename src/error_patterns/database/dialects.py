@@ -1,23 +1,35 @@
-"""Functions on JSON arrays, in the words of each database: what is built of them serves all of them."""
+"""The SQL that differs between the databases: functions on JSON arrays, INSERT … ON CONFLICT, collations."""
 
-from sqlalchemy import JSON, Integer, SQLColumnExpression, String
+from sqlalchemy import JSON, Integer, SQLColumnExpression, String, Table, collate
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
+from sqlmodel import SQLModel
+
+
+def insert_on_conflict(dialect: str, into: type[SQLModel] | Table) -> postgresql.Insert | sqlite.Insert:
+    """Make the INSERT that knows ON CONFLICT, for the dialect of this name."""
+    return postgresql.insert(into) if dialect == "postgresql" else sqlite.insert(into)
+
+
+def in_code_points(dialect: str, text: SQLColumnExpression[str]) -> SQLColumnExpression[str]:
+    """Collate a text in the order of its code points."""
+    return collate(text, "C" if dialect == "postgresql" else "BINARY")
 
 
 def elements(array: SQLColumnExpression[list[str]]) -> SQLColumnExpression[str]:
-    """The column of the elements of an array, as a table that joins what stands beside it."""
+    """Unnest an array: the column of its elements, of a table that joins implicitly."""
     return _Elements(array).table_valued("value", joins_implicitly=True).c.value
 
 
-def gathered(*columns: SQLColumnExpression[object]) -> SQLColumnExpression[list[list[object]]]:
-    """The rows of a group as an array of arrays."""
-    return _Gathered(*columns)
+def aggregated(*columns: SQLColumnExpression[object]) -> SQLColumnExpression[list[list[object]]]:
+    """Aggregate the rows of a group into an array of arrays."""
+    return _Aggregated(*columns)
 
 
 def length(array: SQLColumnExpression[list[str]]) -> SQLColumnExpression[int]:
-    """How many elements an array has."""
+    """Count the elements of an array."""
     return _Length(array)
 
 
@@ -28,7 +40,7 @@ class _Elements(GenericFunction[str]):
     inherit_cache = True
 
 
-class _Gathered(GenericFunction[list[list[object]]]):
+class _Aggregated(GenericFunction[list[list[object]]]):
     package = "error_patterns"
     name = "json_group_array"
     type = JSON()
@@ -47,13 +59,13 @@ def _elements(function: _Elements, compiler: SQLCompiler, **options: object) -> 
     return f"jsonb_array_elements_text{compiler.function_argspec(function, **options)}"
 
 
-@compiles(_Gathered)
-def _gathered(function: _Gathered, compiler: SQLCompiler, **options: object) -> str:
+@compiles(_Aggregated)
+def _aggregated(function: _Aggregated, compiler: SQLCompiler, **options: object) -> str:
     return f"json_group_array(json_array{compiler.function_argspec(function, **options)})"
 
 
-@compiles(_Gathered, "postgresql")
-def _gathered_by_postgresql(function: _Gathered, compiler: SQLCompiler, **options: object) -> str:
+@compiles(_Aggregated, "postgresql")
+def _aggregated_by_postgresql(function: _Aggregated, compiler: SQLCompiler, **options: object) -> str:
     return f"json_agg(json_build_array{compiler.function_argspec(function, **options)})"
 
 

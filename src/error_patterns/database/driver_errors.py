@@ -1,4 +1,4 @@
-"""What an error of a database driver means to the caller."""
+"""Errors of database drivers, translated for the caller."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -12,23 +12,23 @@ from sqlalchemy.orm import Session
 from error_patterns.errors import DatabaseRejectedError, DatabaseUnavailableError, ErrorPatternsError
 
 DatabaseError: TypeAlias = DBAPIError | PoolTimeoutError | PendingRollbackError
-"""What SQLAlchemy raises when the database, or the connection to it, fails."""
+"""The errors of SQLAlchemy for a failing database or connection."""
 
 
-def shown(url: URL) -> str:
-    """The URL for a message: without the password, and without the options, which may hold another."""
+def display_url(url: URL) -> str:
+    """Render the URL for a message: without the password, and without the options, which may hold another."""
     hosts = {name: value for name, value in url.query.items() if name in {"host", "port"}}
     return url.set(drivername=url.get_backend_name(), query=hosts).render_as_string(hide_password=True)
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether the database gave up a transaction for a conflict with another one, and has undone all of it."""
+    """Tell whether the database rolled a transaction back for a conflict with another one."""
     cause = error.__cause__ if isinstance(error, ErrorPatternsError) else None
     return isinstance(cause, DBAPIError) and _sqlstate(cause.orig) in _CONFLICTS
 
 
 def is_busy(error: DBAPIError) -> bool:
-    """Whether SQLite gave up waiting for another connection."""
+    """Tell whether SQLite timed out waiting for another connection."""
     return getattr(error.orig, "sqlite_errorname", None) == "SQLITE_BUSY"
 
 
@@ -76,7 +76,7 @@ _MISSING_TABLE = ("no such table", "UndefinedTable")
 
 
 def _first(error: DatabaseError) -> DatabaseError:
-    """What went wrong before the way back to a savepoint did, which hides it."""
+    """Return the error that came first: a failing ROLLBACK TO SAVEPOINT hides it."""
     while (
         isinstance(error, DBAPIError)
         and (error.statement or "").startswith("ROLLBACK TO SAVEPOINT")
@@ -87,8 +87,8 @@ def _first(error: DatabaseError) -> DatabaseError:
 
 
 def _translated(error: DatabaseError, url: URL) -> ErrorPatternsError:
-    """The error of this package for an error of a driver, with its first line and without values or passwords."""
-    where = shown(url)
+    """Translate the error of a driver; the message has its first line, and neither values nor passwords."""
+    where = display_url(url)
     if isinstance(error, PoolTimeoutError):
         return DatabaseUnavailableError(f"{where}: every connection of the pool was in use for too long")
     if isinstance(error, PendingRollbackError):
@@ -108,7 +108,7 @@ def _first_line(error: BaseException | None) -> str:
 
 
 def _reason(driver_error: BaseException | None) -> str | None:
-    """Why the database cannot be used, or None if it can."""
+    """Return why the database cannot be used; None if it can."""
     sqlite_name = getattr(driver_error, "sqlite_errorname", None)
     if isinstance(sqlite_name, str):
         return _SQLITE_REASONS.get(sqlite_name.split("_")[1])

@@ -1,4 +1,4 @@
-"""Engines for SQLite and PostgreSQL, sync and async, with the settings that the promises need."""
+"""Engines for SQLite and PostgreSQL, with the settings that the promises of the repository need."""
 
 import os
 import time
@@ -11,20 +11,20 @@ from sqlalchemy import create_engine as sa_create_engine
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
-from error_patterns.database.driver_errors import is_busy, shown
+from error_patterns.database.driver_errors import display_url, is_busy
 from error_patterns.errors import DatabaseUnavailableError
 
 SQLITE_BUSY_TIMEOUT = 30.0
-"""Seconds for which a writer waits for another one on SQLite."""
+"""The time in seconds for which a writer on SQLite waits for another one."""
 
 POSTGRESQL_CONNECT_TIMEOUT = 10
-"""Seconds for which each host of a PostgreSQL URL is tried."""
+"""The time in seconds for which each host of a PostgreSQL URL is tried."""
 
-# Which of them is taken is ours to choose, so that one URL serves sync and async services.
+# We choose the driver, so that one URL serves sync and async services.
 _KNOWN_DRIVERS = {"sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"}
 _KNOWN_DRIVERS |= {"postgresql", "postgresql+psycopg", "postgresql+psycopg_async"}
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
-# Of its connect(): they are no text, and would not do what a URL could say.
+# Arguments of psycopg's connect() that are not text, so that no URL can express them.
 _ARGUMENTS_OF_PSYCOPG = {"autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory"}
 _EXTRAS = {"sqlite": "asyncio", "postgresql": "postgres"}
 
@@ -32,7 +32,7 @@ E = TypeVar("E")
 
 
 def create_engine(url: str | URL) -> Engine:
-    """An engine with the settings that the promises of the repository need.
+    """Make an engine with the settings that the promises of the repository need.
 
     SQLite: `synchronous=FULL`, foreign keys, a busy timeout of 30 seconds; in memory, one connection that all threads
     take turns on. PostgreSQL: psycopg 3, connections tested before use, UTC, 10 seconds to connect to each host. The
@@ -42,23 +42,23 @@ def create_engine(url: str | URL) -> Engine:
         DatabaseUnavailableError: The URL names no database that can be used. The message has no password.
     """
     parsed = parsed_url(url)
-    engine = made(sa_create_engine, parsed, _DRIVERS, QueuePool)
-    set_up(engine)
+    engine = build_engine(sa_create_engine, parsed, _DRIVERS, QueuePool)
+    configure_connections(engine)
     if not is_in_memory(parsed):
         _closed_before_forks.add(engine)
     return engine
 
 
 def is_in_memory(url: URL) -> bool:
-    """Whether the URL names a SQLite database without a file."""
+    """Tell whether the URL names a SQLite database without a file."""
     database = url.database or ":memory:"
     return url.get_backend_name() == "sqlite" and (":memory:" in database or url.query.get("mode") == "memory")
 
 
 def switch_to_wal(connection: Connection) -> None:
-    """Set the journal mode of a SQLite file, which it keeps. For a connection that is not in a transaction yet.
+    """Switch a SQLite file to WAL, which it keeps. The connection must not be in a transaction.
 
-    Here alone SQLite does not wait for other connections, whatever the busy timeout, so this tries until it is over.
+    SQLite ignores the busy timeout here, so this retries until the timeout has passed.
     """
     deadline = time.monotonic() + SQLITE_BUSY_TIMEOUT
     while True:
@@ -76,7 +76,7 @@ _closed_before_forks: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
 def _close_idle_connections() -> None:
-    """Before the process forks: connections shared by two processes lose data."""
+    """Close idle connections before a fork: two processes that share a connection lose data."""
     for engine in list(_closed_before_forks):
         engine.dispose()
 
@@ -86,7 +86,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def parsed_url(url: str | URL) -> URL:
-    """The URL of a database of a kind that is supported; `DatabaseUnavailableError`, without a password, if not."""
+    """Parse the URL of a supported database; raise `DatabaseUnavailableError`, without a password, for others."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # their text, and so the cause, may hold a password
@@ -100,20 +100,20 @@ def parsed_url(url: str | URL) -> URL:
         ) from None
     if parsed.drivername not in _KNOWN_DRIVERS:
         raise DatabaseUnavailableError(
-            f"{shown(parsed)}: only sqlite:// and postgresql:// (through psycopg 3) are supported, "
+            f"{display_url(parsed)}: only sqlite:// and postgresql:// (through psycopg 3) are supported, "
             f"not {parsed.drivername}://"
         )
     refused = sorted(_ARGUMENTS_OF_PSYCOPG & parsed.query.keys())
     if refused:
         raise DatabaseUnavailableError(
-            f"{shown(parsed)}: {refused[0]} cannot be an option of a URL; "
+            f"{display_url(parsed)}: {refused[0]} cannot be an option of a URL; "
             f"make a session factory on an engine of your own, with connect_args={{{refused[0]!r}: …}}"
         )
     return parsed
 
 
-def made(make: Callable[..., E], url: URL, drivers: dict[str, str], memory_pool: type[Pool]) -> E:
-    """An engine of whichever kind `make` makes; `DatabaseUnavailableError` if its driver or an option is wrong."""
+def build_engine(make: Callable[..., E], url: URL, drivers: dict[str, str], memory_pool: type[Pool]) -> E:
+    """Make an engine by `make`; raise `DatabaseUnavailableError` if its driver or an option is wrong."""
     backend = url.get_backend_name()
     settings: dict[str, Any] = {"hide_parameters": True, "connect_args": {}}  # Any: the options of create_engine
     if backend == "postgresql":
@@ -132,11 +132,11 @@ def made(make: Callable[..., E], url: URL, drivers: dict[str, str], memory_pool:
         return make(url.set(drivername=drivers[backend]), **settings)
     except ImportError as error:
         raise DatabaseUnavailableError(
-            f"{shown(url)}: the driver cannot be loaded ({error}); "
+            f"{display_url(url)}: the driver cannot be loaded ({error}); "
             f"run: pip install 'error-patterns[{_EXTRAS[backend]}]'"
         ) from error
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        raise DatabaseUnavailableError(f"{shown(url)}: {error}") from error
+        raise DatabaseUnavailableError(f"{display_url(url)}: {error}") from error
 
 
 _SET_UP = {
@@ -147,11 +147,11 @@ _SET_UP = {
 }
 
 
-def set_up(engine: Engine) -> None:
-    """Have each new connection of the engine set up, and those of SQLite kept when a statement is interrupted."""
+def configure_connections(engine: Engine) -> None:
+    """Configure each new connection of the engine, and keep connections whose statement is interrupted."""
 
     @event.listens_for(engine, "connect")
-    def _set_up_connection(connection: DBAPIConnection, record: object) -> None:
+    def _configure(connection: DBAPIConnection, record: object) -> None:
         try:
             cursor = connection.cursor()
             for statement in _SET_UP[engine.dialect.name]:
@@ -159,22 +159,22 @@ def set_up(engine: Engine) -> None:
             cursor.close()
             connection.commit()
         except BaseException:
-            connection.close()  # nobody else would
+            connection.close()  # the pool does not know it yet
             raise
 
     event.listen(engine, "handle_error", _keep_the_connection)
 
 
 def _keep_the_connection(context: ExceptionContext) -> None:
-    """Go on with a connection whose statement was interrupted: roll it back, as after any other error.
+    """Keep a connection whose statement was interrupted, so that it is rolled back as after any other error.
 
-    SQLAlchemy would close it. What is in memory would go with it; of a file, the transaction would stay open until the
-    garbage collector finds the interrupted statement; and a caller who goes on after a timeout would have lost the
-    whole transaction, not the call. For the same reason, connections of SQLite are not rolled back once more when they
-    return to the pool, where an interruption closes them too: every transaction has ended by then.
+    SQLAlchemy would close it. A database in memory would be lost. The transaction on a file would stay open until the
+    garbage collector finds the interrupted statement. A caller who continues after a timeout would have lost the whole
+    transaction instead of one call. For the same reason, the pool does not roll connections of SQLite back when they
+    return: an interruption would close them there, and every transaction has ended by then.
 
-    psycopg has the server cancel the statement, or closes the connection, unless it does not know the interruption.
-    Without a savepoint to go back to, the transaction is of no more use.
+    psycopg cancels the statement on the server, or closes the connection. It does neither for an interruption that it
+    does not know. Without a savepoint to roll back to, the transaction is useless then.
     """
     if isinstance(context.original_exception, Exception) or context.connection is None:
         return
@@ -186,6 +186,6 @@ def _keep_the_connection(context: ExceptionContext) -> None:
         context.is_disconnect = status not in {"INTRANS", "INERROR"}
 
 
-def retire(engine: Engine) -> None:
-    """Have the connections that are in use closed when they are given back; `dispose` closes the others."""
+def close_on_return(engine: Engine) -> None:
+    """Close connections in use when they return to the pool; `dispose` closes the idle ones."""
     event.listen(engine.pool, "checkin", lambda connection, record: record.invalidate())

@@ -1,215 +1,147 @@
-"""In which transaction a call runs, what becomes of it, and when it may be repeated."""
+"""The transaction around a call: how it begins, how it ends, and when the call is repeated."""
 
-import time
 from collections.abc import Callable, Collection, Generator, Iterable
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
-from typing import Concatenate, Generic, Never, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Generic, Never, NoReturn, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError, SQLAlchemyError
+from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from error_patterns.database.cancellation import let_it_finish, stop_if_cancelled
-from error_patterns.database.driver_errors import is_busy, is_conflict, translated_errors
+from error_patterns.database.driver_errors import is_conflict, translated_errors
+from error_patterns.database.scopes import OwnTransaction, Savepoint, Scope
 from error_patterns.errors import RepositoryClosedError
-from error_patterns.models import ErrorPattern
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession  # needs greenlet at run time
 
 ATTEMPTS = 20
-"""How often a call is tried while the database refuses it for a conflict with another transaction."""
-
-# Keys in Session.info of a transaction and its connection.
-_BEGUN = "error_patterns.begun"  # on SQLite's driver
-_UNDONE = "error_patterns.undone"
+"""The number of times that a call is tried while the database refuses it for a conflict with another transaction."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
+S = TypeVar("S", Session, "AsyncSession")
 S_co = TypeVar("S_co", covariant=True)
 Retries = TypeVar("Retries", Retrying, AsyncRetrying)
 
 Operation = Callable[Concatenate[Session, P], R]
 """One of `error_patterns.operations`."""
 
-Scope = Callable[[Session, bool], AbstractContextManager[None]]
-"""What surrounds an operation on a session. The flag says whether the operation writes."""
-
 
 @dataclass(frozen=True)
 class UnitOfWork(Generic[S_co]):
-    """Where the calls of a repository get their session, and what surrounds each of them.
+    """The sessions of a repository, and the scope of each call on one of them.
 
     Attributes:
         sessions: Makes the context manager of a session, sync or async.
-        scope: What surrounds an operation on that session.
-        detaches: Whether what a call returns stands on its own, outside every session.
-        attempts: How often a call is tried while it is in conflict with others.
+        scope: Makes the scope of a call on that session. The flag says whether the call writes.
     """
 
     sessions: Callable[[], S_co]
-    scope: Scope
-    detaches: bool = True
-    attempts: int = 1
+    scope: Callable[[Session, bool], Scope]
 
-    def repeating(self, kind: type[Retries], arguments: tuple[object, ...]) -> Retries:
-        """What repeats a call after a conflict: the database has undone it then, so that nothing happens twice.
 
-        Without a word from the database, as when the connection breaks, a call may have happened and is not repeated;
-        nor is one whose argument may give its items only once.
+def in_transactions(sessions: Callable[[], S_co]) -> UnitOfWork[S_co]:
+    """Run each call in a transaction of its own, or in a savepoint if the session comes with a transaction."""
+    return UnitOfWork(sessions, _own_or_joined)
+
+
+def in_savepoints(sessions: Callable[[], S_co], *, kept: Collection[object] | None) -> UnitOfWork[S_co]:
+    """Run each call in a savepoint of a transaction that somebody else begins and ends; `kept` as in `Scope`."""
+    return UnitOfWork(sessions, lambda session, writes: Savepoint(session, writes, kept))
+
+
+def closed(what: str) -> UnitOfWork[Never]:
+    """Refuse each call: the repository was closed, or its transaction has ended."""
+
+    def refuse() -> NoReturn:
+        raise RepositoryClosedError(what)
+
+    return UnitOfWork(refuse, _own_or_joined)
+
+
+def _own_or_joined(session: Session, writes: bool) -> Scope:
+    return Savepoint(session, writes, None) if session.in_transaction() else OwnTransaction(session, writes)
+
+
+def closing_unless_shared(session: S) -> "S | nullcontext[S]":
+    """Close a session of the caller's factory at the end, unless the caller works with it already."""
+    is_shared = session.in_transaction() or len(session.identity_map) > 0
+    return nullcontext(session) if is_shared else session
+
+
+class Call(Generic[P, R]):
+    """A call of an operation, which is tried again after a conflict with another transaction."""
+
+    def __init__(
+        self, unit: UnitOfWork[object], writes: bool, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Hold the operation with its arguments."""
+        self._unit = unit
+        self._writes = writes
+        self._operation = operation
+        self._args = args
+        self._kwargs = kwargs
+        self._was_undone_whole = False
+        self._may_be_used_up = any(isinstance(a, Iterable) and not isinstance(a, Collection | BaseModel) for a in args)
+
+    def run(self, session: Session) -> R:
+        """Try it once, on a session of its own."""
+        scope = self._unit.scope(session, self._writes)
+        self._was_undone_whole = isinstance(scope, OwnTransaction)
+        scope.prepare()
+        with translated_errors(session):
+            try:
+                scope.begin()
+                result = self._operation(session, *self._args, **self._kwargs)
+                scope.commit()
+            except BaseException as error:
+                scope.roll_back(error)
+                raise
+        return result
+
+    def may_be_repeated(self, error: BaseException) -> bool:
+        """Tell whether the database has undone all of the call, so that nothing happens twice.
+
+        A call whose connection breaks may have been committed. An iterator among its arguments may be used up.
         """
-        may_be_used_up = any(
-            isinstance(a, Iterable) and not isinstance(a, Collection | ErrorPattern) for a in arguments
-        )
+        return self._was_undone_whole and not self._may_be_used_up and is_conflict(error)
+
+    def retries(self, kind: type[Retries]) -> Retries:
+        """Make the retry loop for all but the first try."""
         return kind(
-            stop=stop_after_attempt(1 if may_be_used_up else self.attempts),
+            stop=stop_after_attempt(ATTEMPTS - 1),
             wait=wait_random_exponential(multiplier=0.02, max=1),
             retry=retry_if_exception(is_conflict),
             reraise=True,
         )
 
 
-def in_transactions(sessions: Callable[[], S_co]) -> UnitOfWork[S_co]:
-    """Each call in a session and a transaction of its own."""
-    return UnitOfWork(sessions, _transaction, attempts=ATTEMPTS)
-
-
-def in_savepoints(sessions: Callable[[], S_co], *, detaches: bool) -> UnitOfWork[S_co]:
-    """Each call in a savepoint of a session that somebody else began and will end."""
-    return UnitOfWork(sessions, partial(_savepoint, detaches=detaches), detaches=detaches)
-
-
-def over(what: str) -> UnitOfWork[Never]:
-    """Nothing can be done any more: the transaction has ended, or the repository was closed."""
-
-    def refuse() -> NoReturn:
-        raise RepositoryClosedError(what)
-
-    return UnitOfWork(refuse, _transaction)
-
-
-@contextmanager
-def _transaction(session: Session, writes: bool) -> Generator[None]:
-    """A new transaction of a new session: committed on success, rolled back on an error."""
+def commit(session: Session, scope: Scope) -> None:
+    """Commit a scope, or roll it back if that fails."""
     try:
         with translated_errors(session):
-            _begin(session, writes)
-        stop_if_cancelled(session)
-        yield
-        with translated_errors(session):
-            session.flush()
-            session.expunge_all()  # before the commit, which would expire what the caller is about to get
-            stop_if_cancelled(session)
-            session.commit()
-    except BaseException:
-        with suppress(SQLAlchemyError):  # of a connection that is gone: what went wrong first is to be told
-            session.rollback()
+            scope.commit()
+    except BaseException as error:
+        scope.roll_back(error)
         raise
 
 
+def begin(session: Session, scope: Scope) -> None:
+    """Begin a scope around code of the caller, whose errors are not to be translated."""
+    scope.prepare()
+    with translated_errors(session):
+        scope.begin()
+
+
 @contextmanager
-def _savepoint(session: Session, writes: bool, *, detaches: bool) -> Generator[None]:
-    """A savepoint: released on success, rolled back on an error."""
-    with translated_errors(session):
-        if not session.in_transaction():
-            session.begin()
-        let_it_finish(session)
-        _refuse_if_undone(session)
-        if writes:
-            _begin(session, writes)
-    session.flush()  # an error here is that of the session's owner
-    with translated_errors(session):
-        connection = session.connection()
-        if connection.dialect.name == "sqlite" and _is_begun(connection):  # if not, the savepoint is the transaction
-            _watch(session, _BEGUN, connection)
-        savepoint = session.begin_nested()
-    failure: BaseException | None = None
+def block(session: Session, scope: Scope) -> Generator[None]:
+    """Run a block of the caller's code inside a scope."""
     try:
-        with savepoint:
-            try:
-                stop_if_cancelled(session)
-                yield
-                with translated_errors(session):
-                    session.flush()
-                stop_if_cancelled(session)
-            except BaseException as error:
-                failure = error
-                raise
+        begin(session, scope)
+        yield
     except BaseException as error:
-        if error is failure:
-            raise
-        if isinstance(error, DBAPIError) or not isinstance(error, Exception):
-            _watch(session, _UNDONE, connection)
-        if failure is not None:
-            raise failure  # noqa: B904 - it came first, and keeps the cause that it has
-        with translated_errors(session):
-            raise
-    if detaches:
-        session.expunge_all()
-
-
-def _watch(session: Session, key: str, connection: Connection) -> None:
-    """Remember what the transaction is, and look at it before it is committed.
-
-    When there is no way back to a savepoint, the database has undone all of the transaction, as SQLite does on a full
-    disk. Whoever caught the error could go on, and would commit without what went before.
-    """
-    session.info[key] = session.get_transaction(), connection
-    if not event.contains(session, "before_commit", _refuse_if_undone):
-        event.listen(session, "before_commit", _refuse_if_undone)
-
-
-def _refuse_if_undone(session: Session) -> None:
-    transaction = session.get_transaction()
-    undone, _ = session.info.get(_UNDONE, (None, None))
-    begun, connection = session.info.get(_BEGUN, (None, None))
-    if transaction is not None and (transaction is undone or (transaction is begun and not _is_begun(connection))):
-        raise PendingRollbackError("An earlier error undid all of it.")
-
-
-def _is_begun(connection: Connection) -> bool:
-    """Whether the driver has begun a transaction, which it does by itself unless it is SQLite's."""
-    return bool(getattr(connection.connection.driver_connection, "in_transaction", True))
-
-
-def _begin(session: Session, writes: bool) -> None:
-    """Begin so that all reads of a call see one state, and writers wait for each other instead of failing.
-
-    SQLite's driver waits for the first change otherwise, and a savepoint would commit by itself when released.
-    """
-    if not session.in_transaction():
-        session.begin()  # needed where the factory has switched autobegin off
-        bind = session.get_bind()
-        if bind.dialect.name == "postgresql" and isinstance(bind, Engine) and not writes:
-            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-    connection = session.connection()
-    if connection.dialect.name != "sqlite":
-        return
-    let_it_finish(session)
-    if not _is_begun(connection):
-        if not writes:
-            connection.exec_driver_sql("BEGIN")
-        elif connection.dialect.is_async:
-            _begin_writing_in_steps(session, connection)
-        else:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin_writing_in_steps(session: Session, connection: Connection) -> None:
-    """Wait for other writers as long as the connection may, but a little at a time, to see whether to wait on."""
-    patience: int = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()  # milliseconds
-    deadline = time.monotonic() + patience / 1000
-    connection.exec_driver_sql(f"PRAGMA busy_timeout = {min(patience, 100)}")
-    try:
-        while True:
-            stop_if_cancelled(session)
-            try:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-            except OperationalError as error:
-                if not is_busy(error) or time.monotonic() > deadline:
-                    raise
-            else:
-                return
-    finally:
-        if not connection.invalidated:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience}")
+        scope.roll_back(error)
+        raise
+    commit(session, scope)

@@ -1,4 +1,4 @@
-"""What matching asks of the database, each question one statement that goes by an index.
+"""The queries of matching, each one statement that goes by an index.
 
 The statements are made once: SQLAlchemy takes longer to make one than SQLite takes to answer it. Lists are sent as one
 JSON parameter each, as databases limit the number of those.
@@ -12,21 +12,21 @@ from sqlalchemy import BindParameter, Row, Select, bindparam, func, literal, sel
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from error_patterns.database.dialects import elements, gathered
+from error_patterns.database.dialects import aggregated, elements
 from error_patterns.models import ErrorPattern
 from error_patterns.models.checked_list import JSON_ARRAY
 from error_patterns.models.keyword_index import keyword_index as index
 
 
 class Phrase(NamedTuple):
-    """A term, a pattern that has a phrase with it, and how many words the phrase has in all."""
+    """A term, the id of a pattern that has a phrase with it, and the number of words of that phrase."""
 
     term: str
     pattern_id: str
     words: int
 
 
-Stored = Row[str, int, datetime, list[tuple[str, int, int]] | None]
+CandidateRow = Row[str, int, datetime, list[tuple[str, int, int]] | None]
 """A pattern's id, frequency, `last_seen`, and the term, position and words of all its phrases."""
 
 _AT_MOST: BindParameter[int] = bindparam("at_most")
@@ -36,8 +36,8 @@ _IS_ASKED = col(ErrorPattern.pattern_id).in_(_ASKED)
 
 
 def document_frequencies(session: Session, terms: Iterable[str], *, at_most: int) -> dict[str, int]:
-    """For each term that the index has: the number of its phrases, or `at_most` if there are more."""
-    # In their order, in which the index has them too: neighbours are in pages that were just read.
+    """Count the phrases of each term that the index has, up to `at_most`."""
+    # In the order of the index: neighbours are in pages that were just read.
     found = session.execute(_FREQUENCIES, {"asked": sorted(terms), "at_most": at_most}).all()
     return dict(found)
 
@@ -53,7 +53,7 @@ _FREQUENCIES = _frequencies()
 
 
 def phrases_with(session: Session, terms: Iterable[str]) -> list[Phrase]:
-    """All phrases with these terms."""
+    """Fetch all phrases with these terms."""
     found = session.execute(_PHRASES, {"asked": list(terms)})
     return [Phrase(term, pattern_id, words) for term, phrases in found for pattern_id, words in phrases or ()]
 
@@ -61,7 +61,7 @@ def phrases_with(session: Session, terms: Iterable[str]) -> list[Phrase]:
 # Not as a join: PostgreSQL would rather read all of the index than believe that it is asked for so little of it.
 _PHRASES = select(
     _TERM,
-    select(gathered(index.c.pattern_id, index.c.words))
+    select(aggregated(index.c.pattern_id, index.c.words))
     .where(index.c.term == _TERM)
     .correlate(_TERM.table)
     .scalar_subquery(),
@@ -69,7 +69,7 @@ _PHRASES = select(
 
 
 def patterns_with(session: Session, terms: Iterable[str]) -> Sequence[str]:
-    """The ids of all patterns that have phrases with these terms."""
+    """Fetch the ids of all patterns that have phrases with these terms."""
     return session.scalars(_PATTERNS_WITH, {"asked": list(terms)}).all()
 
 
@@ -77,7 +77,7 @@ _PATTERNS_WITH = select(index.c.pattern_id).where(index.c.term.in_(_ASKED)).dist
 
 
 def newest_phrases(session: Session, term: str, *, at_most: int) -> list[Phrase]:
-    """The phrases with this term of the newest ids."""
+    """Fetch the phrases with this term of the newest ids."""
     found = session.execute(_NEWEST_PHRASES, {"asked": term, "at_most": at_most})
     return [Phrase(term, pattern_id, words) for pattern_id, words in found]
 
@@ -90,16 +90,16 @@ _NEWEST_PHRASES = (
 )
 
 
-def stored(session: Session, pattern_ids: Iterable[str]) -> Sequence[Stored]:
-    """What the scores of these patterns and their order depend on."""
-    return session.execute(_STORED, {"asked": list(pattern_ids)}).all()
+def candidate_rows(session: Session, pattern_ids: Iterable[str]) -> Sequence[CandidateRow]:
+    """Fetch the values that the scores of these patterns and their order depend on."""
+    return session.execute(_CANDIDATE_ROWS, {"asked": list(pattern_ids)}).all()
 
 
-_STORED = select(
+_CANDIDATE_ROWS = select(
     col(ErrorPattern.pattern_id),
     col(ErrorPattern.frequency),
     col(ErrorPattern.last_seen),
-    select(gathered(index.c.term, index.c.position, index.c.words))
+    select(aggregated(index.c.term, index.c.position, index.c.words))
     .where(index.c.pattern_id == col(ErrorPattern.pattern_id))
     .correlate(ErrorPattern)
     .scalar_subquery(),
@@ -107,7 +107,7 @@ _STORED = select(
 
 
 def phrase_texts(session: Session, pattern_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The keywords of the patterns, and behind them, at `PATTERN_TEXT`, which is -1, their own text."""
+    """Fetch the keywords of the patterns and, behind them at `PATTERN_TEXT`, which is -1, their own text."""
     found = session.execute(_PHRASE_TEXTS, {"asked": list(pattern_ids)})
     return {pattern_id: (*keywords, pattern) for pattern_id, pattern, keywords in found}
 
@@ -118,7 +118,7 @@ _PHRASE_TEXTS = select(col(ErrorPattern.pattern_id), col(ErrorPattern.pattern), 
 
 
 def patterns(session: Session, pattern_ids: Iterable[str]) -> dict[str, ErrorPattern]:
-    """The patterns themselves; those that another transaction deleted in the meantime are not there."""
+    """Fetch the patterns themselves; those that another transaction deleted in the meantime are missing."""
     found = session.scalars(_PATTERNS, {"asked": list(pattern_ids)})
     return {pattern.pattern_id: pattern for pattern in found}
 

@@ -1,4 +1,4 @@
-"""`ErrorPattern`, the tables beside it, and what questions to the repository give back."""
+"""`ErrorPattern`, the tables beside it, and the results of questions."""
 
 from error_patterns.models.error_pattern import ErrorPattern
 from error_patterns.models.results import KeywordCount, PatternMatch, PatternStatistics

@@ -1,6 +1,6 @@
 """`CheckedList`: the list in a JSON column, whose changes in place are validated and persisted."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol, Self, SupportsIndex
 
 from pydantic import ValidationError
@@ -13,51 +13,42 @@ from typing_extensions import override
 
 
 class ListOwner(Protocol):
-    """What a checked list needs of the row that holds it."""
+    """The row that holds a checked list."""
 
     @property
     def model_fields_set(self) -> set[str]:
         """The names of the fields that the caller set."""
 
-    def checked_list(self, name: str, items: list[str]) -> list[str]:
-        """The items as the field `name` would store them; `pydantic.ValidationError` if it would not."""
+    def checked_list(self, name: str, items: Sequence[str]) -> list[str]:
+        """Validate the items as the field `name`; raise `pydantic.ValidationError` if a rule is broken."""
 
 
 class CheckedList(MutableList[str]):
     """The list in a JSON field: each change in place is validated like an assignment, and then persisted.
 
     A change that breaks a rule of the field raises `pydantic.ValidationError` and leaves the list as it was.
+
+    Attributes:
+        base: The items of the row when it was last read or written. An update compares with them.
     """
 
-    def __init__(self, items: Iterable[str] = (), stored: tuple[str, ...] | None = None) -> None:
-        """Hold the items, which keep to the rules; `stored` as in `stored`."""
+    def __init__(self, items: Iterable[str] = (), base: Iterable[str] | None = None) -> None:
+        """Hold valid items; without `base`, they are the base themselves."""
         super().__init__(items)
         self._valid = tuple(self)
-        self.stored: tuple[str, ...] | None = stored
-        """The items that the database had when the row was last read or written; None if that is not known."""
+        self.base: tuple[str, ...] = self._valid if base is None else tuple(base)
 
     @classmethod
     @override
     def coerce(cls, key: str, value: object) -> Self | None:
-        """Make the plain list that validation or the database gives into a checked one."""
+        """Convert the plain list that validation or the database gives."""
         if not isinstance(value, list):
             raise ValueError(f"{key}: expected a list, got {type(value).__name__}")
-        return cls(value, stored=tuple(value))
-
-    def now_stored(self, items: Iterable[str]) -> None:
-        """Take the items that the database has now; whoever holds the list keeps a list that counts."""
-        list.__setitem__(self, slice(None), items)
-        self.stored = self._valid = tuple(self)
-
-    def put(self, items: Iterable[str]) -> None:
-        """Take items of which each was checked when it was written, whatever today's rules say of the whole list."""
-        list.__setitem__(self, slice(None), items)
-        self._valid = tuple(self)
-        super().changed()
+        return cls(value)
 
     @override
     def extend(self, x: Iterable[str]) -> None:
-        """All of the items, or none where making them fails half way."""
+        """Append all of the items, or none if the iterable raises."""
         super().extend(tuple(x))
 
     @override
@@ -86,8 +77,8 @@ class CheckedList(MutableList[str]):
     @override
     def __reduce_ex__(  # type: ignore[override]  # the stub of the base names the one tuple that it returns itself
         self, protocol: SupportsIndex
-    ) -> tuple[type[Self], tuple[list[str], tuple[str, ...] | None]]:
-        return type(self), (list(self), self.stored)
+    ) -> tuple[type[Self], tuple[list[str], tuple[str, ...]]]:
+        return type(self), (list(self), self.base)
 
 
 JSON_ARRAY: TypeEngine[list[str]] = JSON[list[str]]().with_variant(JSONB(), "postgresql")
@@ -95,5 +86,5 @@ JSON_ARRAY: TypeEngine[list[str]] = JSON[list[str]]().with_variant(JSONB(), "pos
 
 
 def json_list() -> TypeEngine[list[str]]:
-    """The type of one column of checked lists: each column needs its own."""
+    """Make the type of one column of checked lists; columns cannot share one."""
     return CheckedList.as_mutable(JSON_ARRAY.copy())

@@ -1,12 +1,15 @@
-"""`ErrorPattern`: the table, the validated schema and what API layers reuse, in one class."""
+"""`ErrorPattern`: the table, the validated schema and the API schema in one class."""
 
 from typing import ClassVar
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, PrimaryKeyConstraint, UniqueConstraint, event
+from sqlalchemy import BigInteger, CheckConstraint, Connection, Index, PrimaryKeyConstraint, UniqueConstraint, event
+from sqlalchemy import inspect as sa_inspect
+from sqlalchemy.orm import Mapper
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.schema import SchemaItem, conv
 from sqlmodel import Field, UTCDateTime
 
-from error_patterns.models.checked_list import json_list
+from error_patterns.models.checked_list import CheckedList, json_list
 from error_patterns.models.fields import (
     KEPT_FAILURES,
     MAX_CHECKS,
@@ -46,7 +49,7 @@ def _array_checks(column: str, most: int) -> tuple[SchemaItem, SchemaItem]:
 
 
 def _moment_check(column: str) -> SchemaItem:
-    """For SQLite, whose column holds anything: a date that there is, a time, and nothing or microseconds behind it."""
+    """Check a date that exists, a time, and optional microseconds: a column of SQLite holds anything."""
     return _check(
         column,
         f"datetime(substr({column}, 1, 19), '+0 days') IS substr({column}, 1, 19) AND {column} >= '0001' AND "
@@ -57,8 +60,8 @@ def _moment_check(column: str) -> SchemaItem:
 class ErrorPattern(ValidatedTable, table=True):
     """A recurring kind of failure: what it looks like, how often it was seen, what to check first.
 
-    Making one and assigning to a field validate, and so do changes of the lists in place
-    (`pattern.keywords.append("port")`); each raises `pydantic.ValidationError` and changes nothing if a rule is broken.
+    The constructor validates. So do assignments and changes of the lists in place (`pattern.keywords.append("port")`).
+    Each raises `pydantic.ValidationError` and changes nothing if a rule is broken.
 
     Attributes:
         pattern_id: ULID; accepted in any case and with Crockford's aliases, kept canonical. Default: a new one.
@@ -123,3 +126,24 @@ def _put_in_declared_order(target: ErrorPattern, context: object) -> None:
     for name in type(target).model_fields:
         if name in values:
             values[name] = values.pop(name)
+
+
+@event.listens_for(ErrorPattern, "before_update")
+def _keep_the_id(mapper: Mapper[ErrorPattern], connection: Connection, target: ErrorPattern) -> None:
+    # Rows of other tables name it, and in engines that are not ours SQLite has foreign keys switched off.
+    if target.pattern_id != stored_id(target):
+        set_committed_value(target, "pattern_id", stored_id(target))
+
+
+@event.listens_for(ErrorPattern, "after_insert")
+@event.listens_for(ErrorPattern, "after_update")
+def _renew_bases(mapper: Mapper[ErrorPattern], connection: Connection, target: ErrorPattern) -> None:
+    for value in target.__dict__.values():
+        if isinstance(value, CheckedList):
+            value.base = tuple(value)
+
+
+def stored_id(pattern: ErrorPattern) -> str:
+    """Return the id under which the pattern is stored, whatever its field says: an id never changes."""
+    identity = sa_inspect(pattern).identity
+    return pattern.pattern_id if identity is None else str(identity[0])

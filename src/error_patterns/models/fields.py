@@ -1,4 +1,4 @@
-"""The types that the fields of `ErrorPattern` are made of: limits, identifiers, moments, checked JSON lists."""
+"""The types of the fields of `ErrorPattern`: limits, identifiers, moments, lists."""
 
 import re
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ _CROCKFORD_ALIASES = str.maketrans("ILO", "110")
 
 
 def canonical_id(pattern_id: str) -> str:
-    """The one spelling under which an id is stored: upper case, Crockford's aliases resolved (I, L → 1; O → 0).
+    """Return the stored spelling of an id: upper case, Crockford's aliases resolved (I, L → 1; O → 0).
 
     Source: https://www.crockford.com/base32.html.
     """
@@ -33,22 +33,22 @@ def canonical_id(pattern_id: str) -> str:
 
 
 def known_id(pattern_id: str) -> str | None:
-    """The canonical id for a look-up; None for text that is no ULID, under which nothing can be stored."""
+    """Return the canonical id for a look-up; None for text that is no ULID, under which nothing is stored."""
     return canonical_id(pattern_id) if re.fullmatch(_ULID, pattern_id) else None
 
 
 def new_id() -> str:
-    """A new ULID: later ones sort behind earlier ones."""
+    """Make a ULID: later ones sort behind earlier ones."""
     return str(ULID())
 
 
 def utc_now() -> datetime:
-    """The current moment, aware, in UTC."""
+    """Return the current moment, aware, in UTC."""
     return datetime.now(UTC)
 
 
 def as_utc(moment: datetime) -> datetime:
-    """The same moment in UTC; a naive value is taken as UTC. ValueError beyond the years 1 to 9999."""
+    """Convert a moment to UTC; a naive value is taken as UTC. Raises ValueError beyond the years 1 to 9999."""
     if moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
     try:

@@ -1,4 +1,4 @@
-"""What questions to the repository give back: frozen values."""
+"""Frozen results of questions to the repository."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -13,7 +13,7 @@ class PatternMatch(BaseModel, frozen=True):
 
     Attributes:
         pattern: The stored pattern.
-        score: Above 0, and 1 when all of what makes the pattern particular is in the context.
+        score: Above 0; 1 when every keyword of the pattern is in the context.
         matched_keywords: The keywords that are in the context, as the pattern has them; empty when only the
             pattern's own text is.
     """
@@ -24,14 +24,14 @@ class PatternMatch(BaseModel, frozen=True):
 
 
 class KeywordCount(NamedTuple):
-    """How many patterns have a keyword."""
+    """A keyword and the number of patterns that have it."""
 
     keyword: str
     patterns: int
 
 
 class PatternStatistics(BaseModel, frozen=True):
-    """What the memory holds.
+    """Totals of the memory, with its most frequent patterns and most common keywords.
 
     Attributes:
         total_patterns: The number of patterns.

@@ -1,4 +1,4 @@
-"""What keeps the memory useful: forgetting what happens no more, and joining what is one failure after all."""
+"""Upkeep of the memory: prune stale patterns, merge duplicates, and recompute fingerprints of older versions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,14 +9,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from error_patterns.database import dialects as json_sql
-from error_patterns.database.cancellation import stop_if_cancelled
+from error_patterns.database import dialects
+from error_patterns.database.batches import BATCH_SIZE, BatchResult
+from error_patterns.database.derived_rows import erase_derived
 from error_patterns.errors import PatternNotFoundError
-from error_patterns.models import ErrorPattern, keyword_index
-from error_patterns.models import fingerprint_aliases as merged_fingerprints
+from error_patterns.models import ErrorPattern
 from error_patterns.models.fields import KEPT_FAILURES, MAX_CHECKS, MAX_FREQUENCY, MAX_KEYWORDS, as_utc, known_id
-from error_patterns.operations import update as changes
-from error_patterns.operations.batches import BATCH, Swept
+from error_patterns.operations import aliases
+from error_patterns.operations.update import joined, set_unvalidated
 from error_patterns.text import is_cut
 
 
@@ -24,24 +24,22 @@ def prune(session: Session, *, not_seen_since: datetime, keep_with_checks: bool 
     """Delete the patterns that were last seen before a moment."""
     is_stale: ColumnElement[bool] = col(ErrorPattern.last_seen) < as_utc(not_seen_since)
     if keep_with_checks:
-        is_stale = and_(is_stale, json_sql.length(col(ErrorPattern.preventive_checks)) == 0)
+        is_stale = and_(is_stale, dialects.length(col(ErrorPattern.preventive_checks)) == 0)
     pattern_id = col(ErrorPattern.pattern_id)
     pruned = 0
-    while stale := session.scalars(select(pattern_id).where(is_stale).order_by(pattern_id).limit(BATCH)).all():
-        stop_if_cancelled(session)
-        # Asked once more, as another transaction may have seen one of them meanwhile.
+    while stale := session.scalars(select(pattern_id).where(is_stale).order_by(pattern_id).limit(BATCH_SIZE)).all():
+        # The condition stands here once more, as another transaction may have seen one of them meanwhile.
         deleted = session.scalars(
             delete(ErrorPattern).where(pattern_id.in_(stale), is_stale).returning(pattern_id),
             execution_options={"synchronize_session": "fetch"},
         ).all()
-        keyword_index.erase(session, *deleted)
-        merged_fingerprints.erase(session, *deleted)
+        erase_derived(session, deleted)
         pruned += len(deleted)
     return pruned
 
 
 def merge(session: Session, into: str, others: Sequence[str]) -> ErrorPattern:
-    """Join patterns: the first one lives on, with what all of them were."""
+    """Merge patterns into one of them, which counts the failures of all from now on."""
     if isinstance(others, str):
         raise TypeError(f"others: must be a list of ids, got the text {others!r}")
     if known_id(into) in {known_id(other) for other in others} - {None}:
@@ -49,48 +47,48 @@ def merge(session: Session, into: str, others: Sequence[str]) -> ErrorPattern:
     return _merged(session, *_locked(session, [into, *others]))
 
 
-def carry_over(session: Session, after: str) -> Swept:
-    """Give this version's fingerprints to the next patterns that have those of another, and join what is one now."""
+def refingerprint(session: Session, after: str) -> BatchResult:
+    """Give fingerprints of this version to the next patterns that have those of another; merge those that are equal."""
     from error_patterns import failures  # noqa: PLC0415 - compiles a hundred expressions, for this call alone
 
+    version = failures.FINGERPRINT_PREFIX
     pattern_id, fingerprint = col(ErrorPattern.pattern_id), col(ErrorPattern.fingerprint)
-    is_old = ~fingerprint.startswith(failures.FINGERPRINT_PREFIX, autoescape=True) | pattern_id.in_(
-        merged_fingerprints.owners(all_but=failures.FINGERPRINT_PREFIX)
+    is_old = ~fingerprint.startswith(version, autoescape=True) | pattern_id.in_(
+        aliases.targets_of_other_versions(version)
     )
-    old_ones = select(ErrorPattern).where(pattern_id > after, is_old).order_by(pattern_id).limit(BATCH)
+    old_ones = select(ErrorPattern).where(pattern_id > after, is_old).order_by(pattern_id).limit(BATCH_SIZE)
     old = session.scalars(old_ones.with_for_update(), execution_options={"populate_existing": True}).all()
-    last_id = old[-1].pattern_id if len(old) == BATCH else None
-    carried = 0
+    last_id = old[-1].pattern_id if len(old) == BATCH_SIZE else None
+    changed = 0
     for pattern in old:
         whole = (failure for failure in reversed(pattern.historical_failures) if not is_cut(failure))
-        if readings := list(dict.fromkeys(failures.read(failure).fingerprint for failure in whole)):
-            _lead_to(session, pattern, readings, failures.FINGERPRINT_PREFIX)
-            carried += 1
-    return Swept(len(old), carried, last_id)
+        if fingerprints := list(dict.fromkeys(failures.read(failure).fingerprint for failure in whole)):
+            _replace_fingerprints(session, pattern, fingerprints, version)
+            changed += 1
+    return BatchResult(len(old), changed, last_id)
 
 
-def _lead_to(session: Session, pattern: ErrorPattern, readings: Sequence[str], version: str) -> None:
-    """Have the fingerprints of a pattern's failures, the newest first, lead to it, or to what has the first of them."""
+def _replace_fingerprints(session: Session, pattern: ErrorPattern, fingerprints: Sequence[str], version: str) -> None:
+    """Replace a pattern's fingerprints of other versions by these, the newest first; the others become aliases."""
     if pattern.fingerprint is not None and not pattern.fingerprint.startswith(version):
-        pattern = _given(session, pattern, readings[0])
-    merged_fingerprints.forget_all_but(session, pattern.pattern_id, version)
-    for reading in readings:
-        if _owner(session, reading) is None:
-            merged_fingerprints.lead(session, [reading], pattern.pattern_id)
+        pattern = _assign_fingerprint(session, pattern, fingerprints[0])
+    aliases.remove_aliases_of_other_versions(session, pattern.pattern_id, version)
+    for fingerprint in fingerprints:
+        if _owner(session, fingerprint) is None:
+            aliases.point_aliases(session, [fingerprint], pattern.pattern_id)
 
 
-def _given(session: Session, pattern: ErrorPattern, fingerprint: str) -> ErrorPattern:
-    """The pattern with this fingerprint as its own, or the one that has it already, with this one merged into it."""
+def _assign_fingerprint(session: Session, pattern: ErrorPattern, fingerprint: str) -> ErrorPattern:
+    """Assign a fingerprint; if another pattern owns it, merge into that one. Return the pattern that has it now."""
     owner = _owner(session, fingerprint)
     if owner is pattern:
-        merged_fingerprints.forget(session, pattern.pattern_id, fingerprint=fingerprint)
+        aliases.remove_alias(session, pattern.pattern_id, fingerprint)
     elif owner is not None:
         return _merged(session, owner, pattern)
     try:
         with session.begin_nested():
             pattern.fingerprint = fingerprint
-            with changes.locked(session, pattern):
-                session.flush()
+            session.flush()
     except IntegrityError:  # another transaction recorded such a failure, and was committed while this one waited
         owner = _owner(session, fingerprint)
         if owner is None:
@@ -100,8 +98,9 @@ def _given(session: Session, pattern: ErrorPattern, fingerprint: str) -> ErrorPa
 
 
 def _owner(session: Session, fingerprint: str) -> ErrorPattern | None:
+    """Lock the pattern that counts the failures of a fingerprint."""
     is_its_owner = (col(ErrorPattern.fingerprint) == fingerprint) | (
-        col(ErrorPattern.pattern_id) == merged_fingerprints.owner_of(literal(fingerprint))
+        col(ErrorPattern.pattern_id) == aliases.target_of(literal(fingerprint))
     )
     return session.scalars(select(ErrorPattern).where(is_its_owner).with_for_update()).one_or_none()
 
@@ -113,13 +112,13 @@ def _merged(session: Session, survivor: ErrorPattern, *merged: ErrorPattern) -> 
     survivor.last_seen = max(pattern.last_seen for pattern in together)
     by_last_seen = sorted(together, key=attrgetter("last_seen"))
     failures = [text for pattern in by_last_seen for text in pattern.historical_failures]
-    changes.put(survivor.historical_failures, failures[-KEPT_FAILURES:])
-    for pattern in merged:
-        changes.join(survivor.keywords, pattern.keywords, MAX_KEYWORDS)
-        changes.join(survivor.preventive_checks, pattern.preventive_checks, MAX_CHECKS)
-    with changes.locked(session, survivor):
-        session.flush()
-    merged_fingerprints.hand_over(session, merged, survivor.pattern_id)
+    set_unvalidated(survivor, "historical_failures", failures[-KEPT_FAILURES:])
+    keywords = (keyword for pattern in merged for keyword in pattern.keywords)
+    set_unvalidated(survivor, "keywords", joined(survivor.keywords, keywords, most=MAX_KEYWORDS))
+    checks = (check for pattern in merged for check in pattern.preventive_checks)
+    set_unvalidated(survivor, "preventive_checks", joined(survivor.preventive_checks, checks, most=MAX_CHECKS))
+    session.flush()
+    aliases.move_aliases(session, merged, survivor.pattern_id)
     for pattern in merged:
         session.delete(pattern)
     session.flush()
@@ -127,7 +126,7 @@ def _merged(session: Session, survivor: ErrorPattern, *merged: ErrorPattern) -> 
 
 
 def _locked(session: Session, pattern_ids: Sequence[str]) -> list[ErrorPattern]:
-    """The patterns in the given order, locked in that of their ids: in another, two calls could wait for each other."""
+    """Lock patterns in the order of their ids, so that two calls cannot deadlock; return them in the given order."""
     known = list(map(known_id, pattern_ids))
     locked = (
         select(ErrorPattern)

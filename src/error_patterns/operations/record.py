@@ -1,4 +1,4 @@
-"""`record_failure`: a failure is read, and then counted under its fingerprint in one statement."""
+"""`record_failure`: parse a failure, and count it under its fingerprint by an upsert."""
 
 import functools
 from collections.abc import Sequence
@@ -10,24 +10,26 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlmodel import col
 
-from error_patterns.models import ErrorPattern, keyword_index
-from error_patterns.models import fingerprint_aliases as merged_fingerprints
+from error_patterns.database.derived_rows import insert_index
+from error_patterns.database.dialects import insert_on_conflict
+from error_patterns.models import ErrorPattern
 from error_patterns.models.fields import KEPT_FAILURES, MAX_CHECKS, MAX_KEYWORDS
-from error_patterns.operations import update as changes
-from error_patterns.operations.crud import insert_in, row_of
+from error_patterns.operations import aliases
+from error_patterns.operations.crud import row_of
+from error_patterns.operations.update import joined, set_unvalidated
 from error_patterns.redaction import Redaction
 
 
 class Observation(NamedTuple):
-    """A failure, read and redacted.
+    """A failure, parsed and redacted.
 
     Attributes:
-        pattern: What it makes if it is not known.
-        is_named: Whether its keywords are the caller's, and not drawn from its text.
+        pattern: The pattern to store if the failure is new.
+        has_given_keywords: Whether the caller gave the keywords; otherwise they are drawn from the text.
     """
 
     pattern: ErrorPattern
-    is_named: bool
+    has_given_keywords: bool
 
 
 def observe(
@@ -37,62 +39,62 @@ def observe(
     preventive_checks: Sequence[str],
     redaction: Redaction,
 ) -> Observation:
-    """Read a failure. Without a session, as it can take long, and other writers would wait."""
+    """Parse a failure. This needs no session: it can take long, and other writers would wait."""
     from error_patterns import failures  # noqa: PLC0415 - compiles a hundred expressions, for this call alone
 
     text = failures.text_of(failure, redaction)
-    reading = failures.read(text)
+    parsed = failures.read(text)
     pattern = ErrorPattern.model_validate(
         {
-            "pattern": reading.headline,
-            "keywords": reading.keywords if keywords is None else keywords,
+            "pattern": parsed.headline,
+            "keywords": parsed.keywords if keywords is None else keywords,
             "historical_failures": [text],
             "preventive_checks": preventive_checks,
-            "fingerprint": reading.fingerprint,
+            "fingerprint": parsed.fingerprint,
         }
     )
-    return Observation(pattern, is_named=keywords is not None)
+    return Observation(pattern, has_given_keywords=keywords is not None)
 
 
 def record_failure(session: Session, observation: Observation) -> ErrorPattern:
-    """Count a failure under its fingerprint, or make it a new pattern."""
+    """Count a failure under its fingerprint, or store it as a new pattern."""
     new = observation.pattern
     stored = None
-    while stored is None:  # once, unless what it was merged into is merged itself, or deleted, at this moment
-        stored = _upsert(session, new) or _count_merged(session, new)
+    while stored is None:  # twice only if the pattern of an alias is merged or deleted at this very moment
+        stored = _upsert(session, new) or _count_for_alias(session, new)
     if stored.pattern_id == new.pattern_id:
-        keyword_index.write(session, [stored])
+        insert_index(session, [stored])
         return stored
     failures = [*stored.historical_failures, *new.historical_failures]
-    changes.put(stored.historical_failures, failures[-KEPT_FAILURES:])
-    changes.join(stored.preventive_checks, new.preventive_checks, MAX_CHECKS)
-    if observation.is_named:
-        changes.join(stored.keywords, new.keywords, MAX_KEYWORDS)
-    with changes.locked(session, stored):
-        session.flush()
+    set_unvalidated(stored, "historical_failures", failures[-KEPT_FAILURES:])
+    checks = joined(stored.preventive_checks, new.preventive_checks, most=MAX_CHECKS)
+    set_unvalidated(stored, "preventive_checks", checks)
+    if observation.has_given_keywords:
+        set_unvalidated(stored, "keywords", joined(stored.keywords, new.keywords, most=MAX_KEYWORDS))
+    session.flush()
     return stored
 
 
 def _upsert(session: Session, new: ErrorPattern) -> ErrorPattern | None:
-    """Insert the pattern, or count it where its fingerprint is known: one statement, which also locks the row.
+    """Insert the pattern, or count it if its fingerprint is known, in one statement, which also locks the row.
 
-    None where the pattern that had the fingerprint was merged into another.
+    Returns None if the fingerprint is an alias of another pattern.
     """
     statement = _upsert_in(session.get_bind().dialect.name)
     row = {f"new_{name}": value for name, value in row_of(new).items()}
     stored = session.scalars(statement, row, execution_options=_REFRESHED).one_or_none()
-    if stored is None or stored.pattern_id != new.pattern_id or not session.scalar(select(_owner_of_new()), row):
+    if stored is None or stored.pattern_id != new.pattern_id or not session.scalar(select(_target_of_new()), row):
         return stored
-    # The merge ended while the statement waited for it, so that this one did not see it.
+    # A merge was committed while the statement waited for it, so that the statement did not see the alias.
     session.delete(stored)
     session.flush()
     return None
 
 
-def _count_merged(session: Session, new: ErrorPattern) -> ErrorPattern | None:
-    """Count a failure for the pattern into which its own was merged; None if that is gone by now."""
+def _count_for_alias(session: Session, new: ErrorPattern) -> ErrorPattern | None:
+    """Count a failure for the pattern that its fingerprint is an alias of; None if that is gone by now."""
     counted = _counted(_new("last_seen"))
-    statement = update(ErrorPattern).where(col(ErrorPattern.pattern_id) == _owner_of_new()).values(counted)
+    statement = update(ErrorPattern).where(col(ErrorPattern.pattern_id) == _target_of_new()).values(counted)
     row = {"new_fingerprint": new.fingerprint, "new_last_seen": new.last_seen}
     return session.scalars(statement.returning(ErrorPattern), row, execution_options=_REFRESHED).one_or_none()
 
@@ -104,8 +106,8 @@ def _new(name: str) -> BindParameter[Any]:  # Any: the type of whichever field i
     return bindparam(f"new_{name}", type_=ErrorPattern.metadata.tables["error_patterns"].columns[name].type)
 
 
-def _owner_of_new() -> ScalarSelect[str]:
-    return merged_fingerprints.owner_of(_new("fingerprint"))
+def _target_of_new() -> ScalarSelect[str]:
+    return aliases.target_of(_new("fingerprint"))
 
 
 def _counted(seen: ColumnElement[datetime]) -> dict[str, ColumnElement[object]]:
@@ -115,14 +117,14 @@ def _counted(seen: ColumnElement[datetime]) -> dict[str, ColumnElement[object]]:
 
 @functools.cache
 def _upsert_in(dialect: str) -> ReturningInsert[ErrorPattern]:
-    """The statement, made once for each database."""
+    """Make the upsert, once for each dialect."""
     names = list(ErrorPattern.model_fields)
-    new = select(*map(_new, names)).where(_owner_of_new().is_(None))
-    statement = insert_in(dialect).from_select(names, new)
+    new = select(*map(_new, names)).where(_target_of_new().is_(None))
+    statement = insert_on_conflict(dialect, ErrorPattern).from_select(names, new)
     return (
         statement.on_conflict_do_update(
             index_elements=[col(ErrorPattern.fingerprint)], set_=_counted(statement.excluded.last_seen)
         )
         .returning(ErrorPattern)
-        .execution_options(dml_strategy="orm")  # by itself, SQLAlchemy takes the parameters for rows to insert
+        .execution_options(dml_strategy="orm")  # by default, SQLAlchemy takes the parameters for rows to insert
     )

@@ -1,129 +1,101 @@
-"""What a caller changed in a pattern, and how it joins what others wrote in the meantime."""
+"""Edits of stored patterns: each locks the row, and keeps what other writers stored in the meantime."""
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
-from contextlib import contextmanager
-from datetime import datetime
-from typing import cast
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, event, select
 from sqlalchemy import inspect as sa_inspect
-from sqlalchemy.orm import Mapper, Session, object_session
-from sqlalchemy.orm.attributes import set_committed_value
-from sqlmodel import col
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_attribute
 
+from error_patterns.errors import PatternNotFoundError
 from error_patterns.models import ErrorPattern
 from error_patterns.models.checked_list import CheckedList
+from error_patterns.models.error_pattern import stored_id
+from error_patterns.models.fields import known_id
 
-FIXED_FIELDS = frozenset({"pattern_id", "created_at", "fingerprint"})
-"""What an update never writes."""
-
-_LOCKED = "error_patterns.locked"  # the key in Session.info
-
-
-def stored_id(pattern: ErrorPattern) -> str:
-    """The id under which the pattern is stored, whatever its field says: an id never changes."""
-    identity = sa_inspect(pattern).identity
-    return pattern.pattern_id if identity is None else str(identity[0])
+_FIXED_FIELDS = frozenset({"pattern_id", "created_at", "fingerprint"})
 
 
-def apply(pattern: ErrorPattern, stored: ErrorPattern) -> None:
-    """Write to `stored` what the caller set or changed in `pattern`, and nothing else.
-
-    For a pattern that came from the database this is a three-way merge, so that what a concurrent `record_failure`
-    wrote stays: counts add up, the later `last_seen` wins, lists keep what each side added and lose what each removed.
-    A pattern that the caller made has no such base: each field that was set is written as it is.
-    """
-    for name in changed(pattern):
-        setattr(stored, name, _joined(pattern, name, getattr(stored, name)))
-
-
-def changed(pattern: ErrorPattern) -> set[str]:
-    """The names of the fields that an update writes."""
-    state = sa_inspect(pattern)
-    if not state.has_identity:
-        return pattern.model_fields_set - FIXED_FIELDS
-    return {
-        name for name in type(pattern).model_fields.keys() - FIXED_FIELDS if state.attrs[name].history.has_changes()
-    }
+def update(session: Session, pattern: ErrorPattern) -> ErrorPattern:
+    """Write the fields that the caller set or changed, and no others; return the stored pattern."""
+    stored = _locked(session, stored_id(pattern))
+    if stored is not pattern:  # its session flushed it already
+        for name, value in _edits(pattern, stored).items():
+            setattr(stored, name, value)
+        session.flush()
+    return stored
 
 
-def join(held: list[str], more: Iterable[str], most: int) -> None:
-    """Add to a list of a stored pattern what it does not have in any case, as far as there is room."""
-    items = list(held)
-    had = {item.casefold() for item in items}
+def add_checks(session: Session, pattern_id: str, checks: Sequence[str]) -> ErrorPattern:
+    """Add preventive checks that the stored pattern does not have."""
+    return _extended(session, pattern_id, "preventive_checks", checks)
+
+
+def add_keywords(session: Session, pattern_id: str, keywords: Sequence[str]) -> ErrorPattern:
+    """Add keywords that the stored pattern does not have."""
+    return _extended(session, pattern_id, "keywords", keywords)
+
+
+def joined(items: Iterable[str], more: Iterable[str], *, most: int | None = None) -> list[str]:
+    """Append the items that are not there in any case, as far as there is room."""
+    together = list(items)
+    present = {item.casefold() for item in together}
     for item in more:
-        if item.casefold() not in had and len(items) < most:
-            had.add(item.casefold())
-            items.append(item)
-    put(held, items)
+        if item.casefold() not in present and (most is None or len(together) < most):
+            present.add(item.casefold())
+            together.append(item)
+    return together
 
 
-def put(held: list[str], items: list[str]) -> None:
-    """Change a list of a stored pattern to items of which each was checked when it was written.
+def set_unvalidated(stored: ErrorPattern, name: str, items: list[str]) -> None:
+    """Assign a list whose items were validated when they were written.
 
-    Rules of today would refuse the whole list for an item that older ones allowed.
+    The rules of today could refuse the whole list for an item that older rules allowed.
     """
-    if items != held:
-        cast("CheckedList", held).put(items)  # which the columns make of every list of a stored pattern
+    if items != getattr(stored, name):
+        set_attribute(stored, name, items)
 
 
-@contextmanager
-def locked(session: Session, stored: ErrorPattern) -> Generator[None]:
-    """The row of `stored` is locked, and `stored` shows it as it is: nothing can have been written beside it."""
-    session.info[_LOCKED] = stored
-    try:
-        yield
-    finally:
-        del session.info[_LOCKED]
+def _locked(session: Session, pattern_id: str) -> ErrorPattern:
+    known = known_id(pattern_id)
+    stored = None
+    if known is not None:
+        stored = session.get(ErrorPattern, known, populate_existing=True, with_for_update=True)
+    if stored is None:
+        raise PatternNotFoundError(pattern_id)
+    return stored
 
 
-@event.listens_for(ErrorPattern, "before_update")
-def _join_what_others_wrote(mapper: Mapper[ErrorPattern], connection: Connection, target: ErrorPattern) -> None:
-    """The same for a pattern that belongs to a session, whichever writes it: an admin page, or `in_session`."""
-    session, state = object_session(target), sa_inspect(target)
-    if session is not None and session.info.get(_LOCKED) is target:
-        return
-    names = [name for name in type(target).model_fields if state.attrs[name].history.has_changes()]
-    row = select(*(getattr(ErrorPattern, name) for name in names)).where(
-        col(ErrorPattern.pattern_id) == stored_id(target)
-    )
-    stored = connection.execute(row.with_for_update()).mappings().one_or_none() if names else None
-    for name, value in (stored or {}).items():
-        if name in FIXED_FIELDS:
-            set_committed_value(target, name, value)
-        elif (joined := _joined(target, name, value)) != getattr(target, name):
-            setattr(target, name, joined)
+def _extended(session: Session, pattern_id: str, name: str, more: Sequence[str]) -> ErrorPattern:
+    stored = _locked(session, pattern_id)
+    setattr(stored, name, joined(getattr(stored, name), stored.checked_list(name, more)))
+    session.flush()
+    return stored
 
 
-def _joined(pattern: ErrorPattern, name: str, stored: object) -> object:
-    """What becomes of a field that the caller changed, where the database has this value."""
-    state, wanted = sa_inspect(pattern), getattr(pattern, name)
+def _edits(pattern: ErrorPattern, stored: ErrorPattern) -> dict[str, object]:
+    """Return the fields that an update writes, with their new values.
+
+    A pattern that the caller made, instead of reading it, has no base to merge from: what was set is written as it is.
+    """
+    state = sa_inspect(pattern)
+    editable = type(pattern).model_fields.keys() - _FIXED_FIELDS
     if not state.has_identity:
-        return wanted
-    before = next(iter(state.attrs[name].history.deleted or ()), wanted)  # a list changed in place has no other before
-    return _merged(before.stored if isinstance(before, CheckedList) else before, wanted, stored)
+        return {name: getattr(pattern, name) for name in editable & pattern.model_fields_set}
+    edited = [name for name in editable if state.attrs[name].history.has_changes()]
+    return {name: _merged(getattr(pattern, name), getattr(stored, name)) for name in edited}
 
 
-def _merged(base: object, wanted: object, current: object) -> object:
-    """What both sides made of the base; what the caller wants where there is no base to compare with."""
-    if isinstance(base, tuple) and isinstance(wanted, list) and isinstance(current, list):
-        return _merged_lists(base, wanted, current)
-    if isinstance(base, int) and isinstance(wanted, int) and isinstance(current, int):
-        return max(0, current + wanted - base)
-    if isinstance(base, datetime) and isinstance(wanted, datetime) and isinstance(current, datetime):
-        return wanted if current == base else max(wanted, current)
-    return wanted
+def _merged(mine: object, theirs: object) -> object:
+    """Merge two versions of a field: a list keeps what each side added or removed, anything else is mine."""
+    if not (isinstance(mine, CheckedList) and isinstance(theirs, CheckedList)):
+        return mine
+    removed = Counter(mine.base) - Counter(theirs)
+    added = Counter(theirs) - Counter(mine.base) - (Counter(mine) - Counter(mine.base))
+    return _without(mine, removed) + _without(theirs, Counter(theirs) - added)
 
 
-def _merged_lists(base: Sequence[str], wanted: Sequence[str], current: Sequence[str]) -> list[str]:
-    """What is wanted, without what others removed, and behind it what they added. Equal items count one by one."""
-    removed = Counter(base) - Counter(current)
-    added = Counter(current) - Counter(base) - (Counter(wanted) - Counter(base))
-    return _without(wanted, removed) + _without(current, Counter(current) - added)
-
-
-def _without(items: Sequence[str], left_out: Counter[str]) -> list[str]:
+def _without(items: Iterable[str], left_out: Counter[str]) -> list[str]:
     remaining = left_out.copy()
     kept = []
     for item in items:

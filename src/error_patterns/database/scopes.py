@@ -1,0 +1,202 @@
+"""What surrounds an operation on a session: a transaction of its own, or a savepoint in somebody else's."""
+
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError, SQLAlchemyError
+from sqlalchemy.orm import Session, SessionTransaction
+
+from error_patterns.database.cancellation import defer_cancellation, stop_if_cancelled
+from error_patterns.database.driver_errors import is_busy, translated_errors
+
+# Keys in Session.info, each of a transaction and its connection.
+_BEGUN = "error_patterns.begun"  # on SQLite's driver
+_LOST = "error_patterns.lost"
+
+
+class Scope(Protocol):
+    """What surrounds an operation on a session.
+
+    Attributes:
+        kept: The objects that stay in the session at the end, as the caller had them there. None: all of them.
+    """
+
+    kept: Collection[object] | None
+
+    def prepare(self) -> None:
+        """Flush what the owner of the session has pending; errors of that are the owner's, and not translated."""
+
+    def begin(self) -> None:
+        """Begin."""
+
+    def commit(self) -> None:
+        """Flush and commit what the operation did."""
+
+    def roll_back(self, error: BaseException) -> None:
+        """Undo what the operation did; never raises, so that `error` is the one to be seen."""
+
+
+class OwnTransaction:
+    """A transaction that begins and ends with the call."""
+
+    def __init__(self, session: Session, writes: bool) -> None:
+        """Take a session that is in no transaction."""
+        self._session = session
+        self._writes = writes
+        self.kept: Collection[object] | None = list(session)
+
+    def prepare(self) -> None:
+        """Do nothing: without a transaction nothing is pending."""
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        _begin(self._session, self._writes)
+        stop_if_cancelled(self._session)
+
+    def commit(self) -> None:
+        """Flush, detach what the call returns, and commit."""
+        self._session.flush()
+        _expunge_all_but(self._session, self.kept)  # before the commit, which would expire it
+        stop_if_cancelled(self._session)
+        self._session.commit()
+
+    def roll_back(self, error: BaseException) -> None:
+        """Roll back."""
+        with suppress(SQLAlchemyError):  # of a connection that is gone
+            self._session.rollback()
+
+
+class Savepoint:
+    """A savepoint in a transaction that somebody else began and will end."""
+
+    def __init__(self, session: Session, writes: bool, kept: Collection[object] | None) -> None:
+        """Take a session of somebody else's."""
+        self._session = session
+        self._writes = writes
+        self._connection: Connection | None = None
+        self._savepoint: SessionTransaction | None = None
+        self.kept = kept
+
+    def prepare(self) -> None:
+        """Join the transaction, and flush what its owner has pending."""
+        with translated_errors(self._session):
+            if not self._session.in_transaction():
+                self._session.begin()
+            defer_cancellation(self._session)
+            _refuse_if_lost(self._session)
+            if self._writes:
+                _begin(self._session, self._writes)
+        self._session.flush()
+
+    def begin(self) -> None:
+        """Set the savepoint."""
+        self._connection = self._session.connection()
+        # If the driver has not begun, the savepoint is the whole transaction, and there is nothing before it to lose.
+        if self._connection.dialect.name == "sqlite" and _is_begun(self._connection):
+            _watch(self._session, _BEGUN, self._connection)
+        self._savepoint = self._session.begin_nested().__enter__()
+        stop_if_cancelled(self._session)
+
+    def commit(self) -> None:
+        """Flush, and release the savepoint."""
+        self._session.flush()
+        stop_if_cancelled(self._session)
+        self._end(None)
+        if self.kept is not None:
+            _expunge_all_but(self._session, self.kept)
+
+    def roll_back(self, error: BaseException) -> None:
+        """Roll back to the savepoint, and keep the transaction from being committed if that fails."""
+        with suppress(BaseException):
+            self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
+        savepoint, self._savepoint = self._savepoint, None
+        if savepoint is None:
+            return
+        try:
+            savepoint.__exit__(error and type(error), error, error and error.__traceback__)
+        except BaseException as trouble:
+            if isinstance(trouble, DBAPIError) or not isinstance(trouble, Exception):
+                _watch(self._session, _LOST, self._connection)
+            raise
+
+
+def _expunge_all_but(session: Session, kept: Collection[object] | None) -> None:
+    if not kept:
+        session.expunge_all()
+        return
+    staying = set(map(id, kept))
+    for each in list(session):
+        if id(each) not in staying:
+            session.expunge(each)
+
+
+def _watch(session: Session, key: str, connection: Connection | None) -> None:
+    """Look at the transaction before it is committed.
+
+    If there is no way back to a savepoint, the database has rolled back the whole transaction, as SQLite does on a full
+    disk. A caller who catches the error could go on, and would commit the second half without the first.
+    """
+    session.info[key] = session.get_transaction(), connection
+    if not event.contains(session, "before_commit", _refuse_if_lost):
+        event.listen(session, "before_commit", _refuse_if_lost)
+
+
+def _refuse_if_lost(session: Session) -> None:
+    transaction = session.get_transaction()
+    lost, _ = session.info.get(_LOST, (None, None))
+    begun, connection = session.info.get(_BEGUN, (None, None))
+    if transaction is not None and (transaction is lost or (transaction is begun and not _is_begun(connection))):
+        raise PendingRollbackError("An earlier error rolled back all of it.")
+
+
+def _is_begun(connection: Connection) -> bool:
+    """Tell whether the driver has begun a transaction; all but SQLite's begin by themselves."""
+    return bool(getattr(connection.connection.driver_connection, "in_transaction", True))
+
+
+def _begin(session: Session, writes: bool) -> None:
+    """Begin so that all reads of a call see one state, and writers wait for each other instead of failing.
+
+    SQLite's driver would begin at the first change only, and a savepoint outside a transaction commits when released.
+    """
+    if not session.in_transaction():
+        session.begin()  # needed where the factory has switched autobegin off
+        bind = session.get_bind()
+        if bind.dialect.name == "postgresql" and isinstance(bind, Engine) and not writes:
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        return
+    defer_cancellation(session)
+    if not _is_begun(connection):
+        if not writes:
+            connection.exec_driver_sql("BEGIN")
+        elif connection.dialect.is_async:
+            _begin_immediate_in_steps(session, connection)
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_immediate_in_steps(session: Session, connection: Connection) -> None:
+    """Wait for other writers in steps of 100 ms, so that a cancellation takes effect meanwhile."""
+    timeout: int = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()  # milliseconds
+    deadline = time.monotonic() + timeout / 1000
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {min(timeout, 100)}")
+    try:
+        while True:
+            stop_if_cancelled(session)
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            except OperationalError as error:
+                if not is_busy(error) or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+    finally:
+        if not connection.invalidated:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {timeout}")
