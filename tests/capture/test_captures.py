@@ -144,7 +144,7 @@ class TestRecording:
         """The frames of the decorator would make it another one, and its names keywords."""
         caught(lambda: way(repository, OSError("gone")))
         (pattern,) = repository.list_all()
-        assert "capture.py" not in pattern.historical_failures[0].replace("test_capture.py", "")
+        assert "captures.py" not in pattern.historical_failures[0].replace("test_captures.py", "")
         assert "captured" not in pattern.keywords
 
     def test_so_are_the_failures_that_it_came_from(self, repository: ErrorPatternRepository) -> None:
@@ -517,7 +517,7 @@ class TestDecorator:
         def numbers() -> Iterator[int]:
             yield 1
 
-        with pytest.raises(TypeError, match=r"numbers is a generator; capture what is done inside it"):
+        with pytest.raises(TypeError, match=r"numbers is a generator; capture the work inside it"):
             capture_failures(repository)(numbers)
 
     def test_objects_that_are_called_like_generators_are_refused(self, repository: ErrorPatternRepository) -> None:

@@ -25,10 +25,10 @@ LOGGER = logging.getLogger("jobs")
 
 @contextmanager
 def listening(
-    recorder: FailureRecorder, *, capacity: int = 1_000, patience: float | None = 10.0
+    recorder: FailureRecorder, *, queue_size: int = 1_000, timeout: float | None = 10.0
 ) -> Generator[FailureHandler]:
     """A handler of all that is logged, closed at the end."""
-    handler = FailureHandler(recorder, capacity=capacity, patience=patience)
+    handler = FailureHandler(recorder, queue_size=queue_size, timeout=timeout)
     logging.getLogger().addHandler(handler)
     try:
         yield handler
@@ -237,7 +237,7 @@ class TestThread:
 class TestOverflow:
     def test_what_finds_the_queue_full_is_dropped_and_counted(self, released: threading.Event) -> None:
         recorder = Recorder(until=released)
-        with listening(recorder, capacity=2) as handler:
+        with listening(recorder, queue_size=2) as handler:
             log()
             assert recorder.entered.wait(10)
             for _ in range(5):
@@ -252,7 +252,7 @@ class TestOverflow:
     ) -> None:
         recorder = Recorder(until=released)
         error = OSError("gone")
-        with listening(recorder, capacity=1):
+        with listening(recorder, queue_size=1):
             log()
             assert recorder.entered.wait(10)
             log()
@@ -303,7 +303,7 @@ class TestTrouble:
         def no_room(error: Exception) -> str:
             raise RecursionError
 
-        monkeypatch.setattr("error_patterns.capture.log_handler.text_of", no_room)
+        monkeypatch.setattr("error_patterns.capture.log_handler.format_exception", no_room)
         log()
         assert handler.failed == 1
 
@@ -312,10 +312,12 @@ class TestTrouble:
         with pytest.raises(TypeError, match="open an ErrorPatternRepository on the same database"):
             made(repository)
 
-    @pytest.mark.parametrize(("capacity", "patience", "wrong"), [(0, 1, "capacity"), (-1, 1, "capacity"), (1, -1, "p")])
-    def test_a_bound_that_is_none_is_refused(self, capacity: int, patience: float, wrong: str) -> None:
-        with pytest.raises(ValueError, match=f"^{wrong}.*: must be "):
-            FailureHandler(Recorder(), capacity=capacity, patience=patience)
+    @pytest.mark.parametrize(
+        ("queue_size", "timeout", "wrong"), [(0, 1, "queue_size"), (-1, 1, "queue_size"), (1, -1, "timeout")]
+    )
+    def test_a_limit_out_of_range_is_refused(self, queue_size: int, timeout: float, wrong: str) -> None:
+        with pytest.raises(ValueError, match=f"^{wrong}: must be "):
+            FailureHandler(Recorder(), queue_size=queue_size, timeout=timeout)
 
 
 def made(repository: object) -> None:
@@ -332,15 +334,15 @@ class TestFlush:
             handler.flush()
             assert len(recorder.texts) == 100
 
-    def test_waits_no_longer_than_patience(self, released: threading.Event) -> None:
-        with listening(Recorder(until=released), patience=0.05) as handler:
+    def test_waits_no_longer_than_the_timeout(self, released: threading.Event) -> None:
+        with listening(Recorder(until=released), timeout=0.05) as handler:
             log()
             begun = time.monotonic()
             handler.flush()
             assert 0.05 <= time.monotonic() - begun < 5
 
     def test_has_nothing_to_wait_for_before_the_first_record(self, repository: ErrorPatternRepository) -> None:
-        with listening(repository, patience=None) as handler:
+        with listening(repository, timeout=None) as handler:
             handler.flush()
             assert own_threads() == []
 
@@ -358,7 +360,7 @@ class TestClose:
         assert own_threads() == []
 
     def test_is_safe_more_than_once(self, repository: ErrorPatternRepository) -> None:
-        with listening(repository, capacity=1) as handler:
+        with listening(repository, queue_size=1) as handler:
             log()
             for _ in range(3):
                 handler.close()
@@ -366,7 +368,7 @@ class TestClose:
 
     def test_does_not_wait_a_second_time(self, released: threading.Event) -> None:
         recorder = Recorder(until=released)
-        with listening(recorder, patience=0.5) as handler:
+        with listening(recorder, timeout=0.5) as handler:
             log()
             handler.close()
             begun = time.monotonic()
@@ -385,9 +387,9 @@ class TestClose:
         handler.flush()
         assert (recorded(repository), handler.dropped) == ({"OSError: gone": 1}, 1)
 
-    def test_gives_up_after_patience_and_counts_what_it_dropped(self, released: threading.Event) -> None:
+    def test_gives_up_after_the_timeout_and_counts_what_it_dropped(self, released: threading.Event) -> None:
         recorder = Recorder(until=released)
-        with listening(recorder, patience=0.05) as handler:
+        with listening(recorder, timeout=0.05) as handler:
             log()
             assert recorder.entered.wait(10)
             log()

@@ -93,7 +93,7 @@ def captured(repository: ErrorPatternRepository) -> None:
     assert_type(parse("ff", base=16), int)
     with capture_failures(repository):
         parse("10")
-    handler = FailureHandler(repository, capacity=100, patience=None, level=logging.ERROR)
+    handler = FailureHandler(repository, queue_size=100, timeout=None, level=logging.ERROR)
     assert_type(handler.dropped + handler.failed, int)
     logging.getLogger().addHandler(handler)
 

@@ -1,4 +1,4 @@
-"""Exceptions as they happen, recorded: of a block, of a function, and of what is logged."""
+"""Exceptions recorded as they happen: in a block, in a function, and in what is logged."""
 
 from error_patterns.capture.captures import capture_failures
 from error_patterns.capture.log_handler import FailureHandler

@@ -4,14 +4,14 @@ import asyncio
 import functools
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self, TypeVar, cast, overload
 
 from typing_extensions import TypeIs
 
-from error_patterns.capture.once import Trouble, give_back, is_news, mark, text_of
+from error_patterns.capture.once import RecordingWarning, claim, format_exception, mark_recorded, release
 from error_patterns.capture.protocols import AsyncFailureRecorder, FailureRecorder
 from error_patterns.models import ErrorPattern
 
@@ -35,57 +35,51 @@ def capture_failures(
     keywords: Sequence[str] | None = None,
     preventive_checks: Sequence[str] = (),
 ) -> "FailureCapture | AsyncFailureCapture":
-    """Record each exception that leaves a block or a function, and let it go on as it is.
+    """Record each exception that leaves a block or a function, and let the very same exception continue.
 
-    The result is a context manager and a decorator, for as many blocks, functions, threads and tasks as you like:
+    The result is a context manager and a decorator, for any number of blocks, functions, threads and tasks:
 
-    - `with` and plain functions: on a sync repository;
-    - `async with`, `async def` functions and objects with such a call: on either. A sync one records in a thread
-      (`asyncio.to_thread`), so that the event loop goes on meanwhile.
+    - `with` and plain functions need a sync repository;
+    - `async with`, `async def` functions and objects with an async `__call__` take either. A sync repository then
+      records in a thread (`asyncio.to_thread`), so that the event loop continues.
 
-    Generators are refused, as what they raise leaves them while somebody else's code iterates.
+    A recorded exception gets a note with the id of its pattern and its frequency. It is recorded once, however many
+    captures and `FailureHandler`s see it; an exception or group that wraps it is a failure of its own. Only `Exception`
+    is recorded: not `KeyboardInterrupt`, `SystemExit`, `GeneratorExit`, `asyncio.CancelledError`.
 
-    An exception that was recorded gets a note with the id of its pattern and how often that was seen. It is recorded
-    once, however many captures and `FailureHandler`s it passes; one that wraps it, also a group, is a failure of its
-    own. Only `Exception` is recorded: not `KeyboardInterrupt`, `SystemExit`, `GeneratorExit`, `asyncio.CancelledError`.
-
-    The very same exception leaves, whether it could be recorded or not; it waits as long as the repository does. When
-    the database is down, or anything else goes wrong with recording, that is logged once for each capture, as a warning
-    of the logger `error_patterns`. Only a task that is cancelled while it records raises `asyncio.CancelledError`.
-
-    Do not give it a repository in a transaction that the exception will undo: the record would be undone too.
+    The exception waits as long as the repository does. Where recording fails, each capture logs one warning to the
+    logger `error_patterns`. Only a task cancelled while it records raises another exception, `asyncio.CancelledError`.
+    Pass no repository whose transaction the exception rolls back: the record would be lost with it.
 
     Args:
-        repository: Where to record: an `ErrorPatternRepository` or `AsyncErrorPatternRepository`.
-        keywords: What gives the failures away; None draws them from their text: see `record_failure`.
-        preventive_checks: What to do so that they do not come back.
+        repository: An `ErrorPatternRepository` or `AsyncErrorPatternRepository`.
+        keywords: Words that identify the failures; None draws them from their text, see `record_failure`.
+        preventive_checks: Checks that keep the failures from coming back.
 
     Raises:
         pydantic.ValidationError: A keyword or check breaks a rule of `ErrorPattern`.
-        TypeError: Not here but where it is used: for a generator, or an async repository in a plain `with` or function.
+        TypeError: At use, not here: a generator function, or an async repository in a plain `with` or function.
 
     Example:
         >>> with capture_failures(repository, preventive_checks=["Is the broker up?"]):
         ...     connect_to_broker()
-
         >>> @capture_failures(repository)
         ... async def handle(job: Job) -> None:
         ...     await job.run()
     """
-    told = _Told(keywords, preventive_checks)
-    return AsyncFailureCapture(repository, told) if _is_async(repository) else FailureCapture(repository, told)
+    details = _FailureDetails(keywords, preventive_checks)
+    return AsyncFailureCapture(repository, details) if _is_async(repository) else FailureCapture(repository, details)
 
 
 def _is_async(repository: FailureRecorder | AsyncFailureRecorder) -> TypeIs[AsyncFailureRecorder]:
-    """Whether the calls of the repository are to be awaited."""
     return inspect.iscoroutinefunction(repository.record_failure)
 
 
-class _Told:
-    """What the caller tells of every failure that is captured."""
+class _FailureDetails:
+    """The keywords and preventive checks that are recorded with every captured failure."""
 
     def __init__(self, keywords: Sequence[str] | None, preventive_checks: Sequence[str]) -> None:
-        # Here, where the mistake is made; later it would keep each failure from being recorded.
+        # Validated here, where the mistake is made: later it would keep each failure from being recorded.
         fields = {"pattern": "any", "keywords": keywords or (), "preventive_checks": preventive_checks}
         ErrorPattern.model_validate(fields)
         self.keywords: tuple[str, ...] | None = None if keywords is None else tuple(keywords)
@@ -93,100 +87,103 @@ class _Told:
 
 
 class _AsyncCapture(ABC):
-    """What both kinds of capture do in `async with`."""
+    """The part that both kinds of capture share: `async with`."""
 
     def __init__(self) -> None:
-        self._trouble = Trouble()
+        self._warning = RecordingWarning()
 
     async def __aenter__(self) -> Self:
-        """The capture itself."""
+        """Return the capture itself."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Record the exception, and let it go on."""
+        """Record the exception, and let it continue."""
+        with self._released_on_failure(error):
+            if claim(error):
+                mark_recorded(error, await self._record_async(format_exception(error)))
+
+    @contextmanager
+    def _released_on_failure(self, error: BaseException | None) -> Generator[None]:
+        """Release the exception and log a warning where recording fails; release it where a task is cancelled."""
         try:
-            if is_news(error):
-                mark(error, await self._recorded(text_of(error)))
-        except Exception as trouble:  # whatever it is, the failure of the caller is the one to be seen
-            give_back(error)
-            self._trouble.warn(trouble)
-        except BaseException:  # the task is cancelled
-            give_back(error)
+            yield
+        except Exception as recording_error:  # the caller must see the failure, whatever went wrong with recording it
+            release(error)
+            self._warning.warn(recording_error)
+        except BaseException:
+            release(error)
             raise
 
     @abstractmethod
-    async def _recorded(self, text: str) -> ErrorPattern: ...
+    async def _record_async(self, text: str) -> ErrorPattern: ...
 
 
 class FailureCapture(_AsyncCapture):
-    """What `capture_failures` makes of a sync repository."""
+    """A capture that records to a sync repository; made by `capture_failures`."""
 
-    def __init__(self, repository: FailureRecorder, told: _Told) -> None:
-        """Only `capture_failures` makes one."""
+    def __init__(self, repository: FailureRecorder, details: _FailureDetails) -> None:
+        """Make a capture; call `capture_failures` instead."""
         super().__init__()
         self._repository = repository
-        self._told = told
+        self._details = details
 
     def __enter__(self) -> Self:
-        """The capture itself."""
+        """Return the capture itself."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Record the exception, and let it go on."""
-        try:
-            if is_news(error):
-                mark(error, self._record(text_of(error)))
-        except Exception as trouble:  # as above
-            give_back(error)
-            self._trouble.warn(trouble)
+        """Record the exception, and let it continue."""
+        with self._released_on_failure(error):
+            if claim(error):
+                mark_recorded(error, self._record(format_exception(error)))
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """The function, with what it raises recorded.
+        """Wrap a function, so that the exceptions it raises are recorded.
 
         Raises:
-            TypeError: It is a generator.
+            TypeError: It is a generator function.
         """
         _refuse_generator(function)
         if _is_coroutine_function(function):
             # Cast: R is the coroutine that an async function returns, which a type checker cannot conclude.
-            return cast("Callable[P, R]", _awaited_inside(self, function))
+            return cast("Callable[P, R]", _wrap_coroutine_function(self, function))
 
         @functools.wraps(function)
         def captured(*args: P.args, **kwargs: P.kwargs) -> R:
             with self:
                 result = function(*args, **kwargs)
-            # Of a plain function around an async one. Cast: as above.
-            return cast("R", _awaited(self, result)) if inspect.iscoroutine(result) else result
+            # A plain function may wrap an async one. Cast: as above.
+            return cast("R", _await_in(self, result)) if inspect.iscoroutine(result) else result
 
         return captured
 
     def _record(self, text: str) -> ErrorPattern:
         return self._repository.record_failure(
-            text, keywords=self._told.keywords, preventive_checks=self._told.preventive_checks
+            text, keywords=self._details.keywords, preventive_checks=self._details.preventive_checks
         )
 
-    async def _recorded(self, text: str) -> ErrorPattern:
+    async def _record_async(self, text: str) -> ErrorPattern:
         return await asyncio.to_thread(self._record, text)
 
 
 class AsyncFailureCapture(_AsyncCapture):
-    """What `capture_failures` makes of an async repository."""
+    """A capture that records to an async repository; made by `capture_failures`."""
 
-    def __init__(self, repository: AsyncFailureRecorder, told: _Told) -> None:
-        """Only `capture_failures` makes one."""
+    def __init__(self, repository: AsyncFailureRecorder, details: _FailureDetails) -> None:
+        """Make a capture; call `capture_failures` instead."""
         super().__init__()
         self._repository = repository
-        self._told = told
+        self._details = details
 
     def __call__(self, function: Callable[P, Coroutine[Yielded, Sent, R]]) -> Callable[P, Coroutine[Yielded, Sent, R]]:
-        """The `async def` function, with what it raises recorded.
+        """Wrap an `async def` function, so that the exceptions it raises are recorded.
 
         Raises:
-            TypeError: It is a plain function, or a generator.
+            TypeError: It is a plain function, or a generator function.
         """
         _refuse_generator(function)
         if not _is_coroutine_function(function):
@@ -194,27 +191,27 @@ class AsyncFailureCapture(_AsyncCapture):
                 f"capture_failures: {_name_of(function)} is no async function, so an AsyncErrorPatternRepository "
                 "cannot be awaited there; use an ErrorPatternRepository"
             )
-        return _awaited_inside(self, function)
+        return _wrap_coroutine_function(self, function)
 
-    async def _recorded(self, text: str) -> ErrorPattern:
+    async def _record_async(self, text: str) -> ErrorPattern:
         return await self._repository.record_failure(
-            text, keywords=self._told.keywords, preventive_checks=self._told.preventive_checks
+            text, keywords=self._details.keywords, preventive_checks=self._details.preventive_checks
         )
 
-    if not TYPE_CHECKING:  # type checkers are to see that there is no plain `with`; others are to be told what to do
+    if not TYPE_CHECKING:  # type checkers must find no plain `with` here; at run time the error names the remedy
 
         def __enter__(self) -> NoReturn:
-            """Refuse."""
+            """Refuse a plain `with`."""
             raise TypeError(
                 "capture_failures: an AsyncErrorPatternRepository cannot be awaited in a plain `with`; "
                 "use `async with`, or an ErrorPatternRepository"
             )
 
         def __exit__(self, *_: object) -> None:
-            """Never reached: `with` wants it to be there before it enters."""
+            """Do nothing: `with` looks this method up before it enters."""
 
 
-def _awaited_inside(
+def _wrap_coroutine_function(
     capture: AbstractAsyncContextManager[object], function: Callable[P, Coroutine[Yielded, Sent, R]]
 ) -> Callable[P, Coroutine[Yielded, Sent, R]]:
     @functools.wraps(function)
@@ -225,7 +222,7 @@ def _awaited_inside(
     return captured
 
 
-async def _awaited(capture: AbstractAsyncContextManager[object], coroutine: Coroutine[Yielded, Sent, R]) -> R:
+async def _await_in(capture: AbstractAsyncContextManager[object], coroutine: Coroutine[Yielded, Sent, R]) -> R:
     async with capture:
         return await coroutine
 
@@ -233,20 +230,20 @@ async def _awaited(capture: AbstractAsyncContextManager[object], coroutine: Coro
 def _is_coroutine_function(
     function: Callable[P, object],
 ) -> TypeIs[Callable[P, Coroutine[object, object, object]]]:
-    """Whether it is an `async def`, or an object whose `__call__` is one."""
-    return any(map(inspect.iscoroutinefunction, _called(function)))
+    """Return whether it is an `async def` function, or an object whose `__call__` is one."""
+    return any(map(inspect.iscoroutinefunction, _callables_of(function)))
 
 
-def _called(function: Callable[..., object]) -> tuple[Callable[..., object], Callable[..., object]]:
-    """What runs when it is called: itself if it is a function, or what its class has for that."""
+def _callables_of(function: Callable[..., object]) -> tuple[Callable[..., object], Callable[..., object]]:
+    """Return a function without its `functools.partial`s, and the `__call__` of its class."""
     while isinstance(function, functools.partial):
         function = function.func
     return function, type(function).__call__
 
 
 def _refuse_generator(function: Callable[..., object]) -> None:
-    if any(inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each) for each in _called(function)):
-        raise TypeError(f"capture_failures: {_name_of(function)} is a generator; capture what is done inside it")
+    if any(inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each) for each in _callables_of(function)):
+        raise TypeError(f"capture_failures: {_name_of(function)} is a generator; capture the work inside it")
 
 
 def _name_of(function: Callable[..., object]) -> str:

@@ -1,39 +1,41 @@
-"""`FailureHandler`: the exceptions of log records, recorded off the thread that logs."""
+"""`FailureHandler`: a logging handler that records the exceptions of log records in a thread of its own."""
 
 import inspect
 import logging
 import os
-import queue
 import threading
 import weakref
-from collections.abc import Iterator
-from contextlib import suppress
+from collections import deque
 
 from typing_extensions import override
 
-from error_patterns.capture.once import Trouble, give_back, is_news, mark, text_of
+from error_patterns.capture.once import RecordingWarning, claim, format_exception, mark_recorded, release
 from error_patterns.capture.protocols import FailureRecorder
 
 _OWN_LOGGERS = ("error_patterns", "sqlalchemy", "alembic")
 
 
 class FailureHandler(logging.Handler):
-    """Records the exception of each log record that carries one: of `logger.exception` and of `exc_info`.
+    """A logging handler that records the exception of each log record that has one.
 
-    The thread that logs makes the exception a text and puts it into a queue, no more: nothing of it waits for the
-    database, and no exception, frame or local variable is kept. One daemon thread, started with the first record, takes
-    the texts to the repository. What finds the queue full is dropped, and counted in `dropped`.
+    Such records come from `logger.exception` and `exc_info`. The thread that logs formats the exception and appends the
+    text to a queue. It never waits for the database, and no exception, frame or local variable is kept. One daemon
+    thread records the texts; it starts with the first of them. A failure that finds the queue full is dropped, and
+    counted in `dropped`.
 
-    Ignored are records without an exception or with one that is no `Exception`, an exception that was recorded already
-    by a handler or `capture_failures`, and whatever recording itself may log: records of the loggers `error_patterns`,
-    `sqlalchemy` and `alembic` and of those below them, and of the handler's own thread.
+    These records are ignored:
 
-    It never raises. The first failure that cannot be recorded is a warning of the logger `error_patterns`; all of them
-    are counted in `failed`.
+    - those without an exception, or with one that is no `Exception`;
+    - those whose exception a handler or `capture_failures` has recorded already;
+    - those that recording may cause: of the loggers `error_patterns`, `sqlalchemy`, `alembic` and their children, and
+      of the handler's own thread.
 
-    After a fork, the child has a thread and a queue of its own, both with nothing of the parent's, and counts from 0.
-    The end of the interpreter closes the handler; a process that ends by `os._exit`, as those of multiprocessing do,
-    calls `flush` before. Close the handler before the repository.
+    The handler never raises. The first failure that cannot be recorded is logged as a warning of the logger
+    `error_patterns`. All of them are counted in `failed`.
+
+    After a fork, the child has an empty queue, a thread of its own, and counts from 0. The handler is closed when the
+    interpreter ends. A process that ends by `os._exit`, as those of multiprocessing do, calls `flush` before. Close the
+    handler before the repository.
 
     Example:
         >>> handler = FailureHandler(repository)
@@ -48,201 +50,190 @@ class FailureHandler(logging.Handler):
         self,
         repository: FailureRecorder,
         *,
-        capacity: int = 1_000,
-        patience: float | None = 10.0,
+        queue_size: int = 1_000,
+        timeout: float | None = 10.0,
         level: int | str = logging.NOTSET,
     ) -> None:
         """Record to the repository, which threads must be able to share.
 
         Args:
             repository: An `ErrorPatternRepository`.
-            capacity: How many failures may wait to be recorded.
-            patience: How many seconds `flush` and `close` wait at most, so that a database that is down does not keep a
-                process from ending; None: as long as it takes.
+            queue_size: The greatest number of failures that wait to be recorded.
+            timeout: The greatest number of seconds that `flush` and `close` wait, so that a database that is down does
+                not keep a process from ending. None waits without limit.
             level: The least level of the records that are looked at.
 
         Raises:
-            ValueError: `capacity` is less than 1, or `patience` is negative.
+            ValueError: `queue_size` is less than 1, or `timeout` is negative.
             TypeError: The repository is an async one.
         """
-        if capacity < 1:
-            raise ValueError(f"capacity: must be 1 or more, got {capacity}: failures wait in a queue to be recorded")
-        if patience is not None and patience < 0:
-            raise ValueError(f"patience: must be 0 or more, got {patience}: it is a number of seconds to wait")
+        if queue_size < 1:
+            raise ValueError(f"queue_size: must be 1 or more, got {queue_size}: failures wait in a queue")
+        if timeout is not None and timeout < 0:
+            raise ValueError(f"timeout: must be 0 or more, got {timeout}: it is a number of seconds")
         if inspect.iscoroutinefunction(repository.record_failure):
             raise TypeError(
                 "FailureHandler: records in a thread, where an AsyncErrorPatternRepository cannot be awaited; "
                 "open an ErrorPatternRepository on the same database"
             )
         super().__init__(level)
-        self._patience = patience
-        self._queue = _FailureQueue(repository, capacity)
+        self._timeout = timeout
+        self._queue = _FailureQueue(repository, queue_size)
 
     @property
     def dropped(self) -> int:
-        """How many failures were not recorded because the queue was full, or the handler closed."""
+        """The number of failures that found the queue full or the handler closed."""
         return self._queue.dropped
 
     @property
     def failed(self) -> int:
-        """How many failures were not recorded because something went wrong, such as a database that is down."""
+        """The number of failures that could not be recorded, as when the database is down."""
         return self._queue.failed
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let only records pass that carry a failure, and that recording did not log; then ask the filters added.
+        """Accept records with an exception that do not come from recording; then ask the filters that were added.
 
-        Here and not in `emit`, before which the lock of the handler is taken: at the end of the interpreter it is held
-        while `flush` waits for the thread that records, which may be logging.
+        `emit` would be too late, as the handler's lock is taken before it. When the interpreter ends, `flush` holds
+        that lock and waits for the thread that records, which may be logging.
         """
-        return bool(record.exc_info) and not self._is_of_recording(record) and super().filter(record)
+        return bool(record.exc_info) and not self._comes_from_recording(record) and super().filter(record)
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
-        """Hand the exception of the record over to the thread that records."""
+        """Queue the exception of the record."""
         error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        self._queue.take(error)
+        self._queue.add(error)
 
     @override
     def flush(self) -> None:
-        """Wait until all that was handed over before is recorded, or for as long as `patience` says."""
-        self._queue.wait(self._patience)
+        """Wait until all failures queued so far are recorded, for `timeout` seconds at most."""
+        self._queue.wait(self._timeout)
 
     @override
     def close(self) -> None:
-        """Record what waits, and end the thread; what comes later is dropped. A second time it does nothing.
+        """Record the queued failures, and end the thread. Later failures are dropped; a second call does nothing.
 
-        What cannot be recorded for as long as `patience` says is dropped as well.
+        Failures still queued after `timeout` seconds are dropped as well.
         """
-        self._queue.close(self._patience)
+        self._queue.close(self._timeout)
         super().close()
 
-    def _is_of_recording(self, record: logging.LogRecord) -> bool:
+    def _comes_from_recording(self, record: logging.LogRecord) -> bool:
         is_own = any(record.name == own or record.name.startswith(f"{own}.") for own in _OWN_LOGGERS)
-        return is_own or self._queue.is_recorded_by_this_thread()
+        return is_own or self._queue.is_current_thread()
 
 
 class _FailureQueue:
-    """The failures of this process that wait to be recorded, and the thread that records them."""
+    """The queued failures of this process, and the thread that records them."""
 
-    def __init__(self, repository: FailureRecorder, capacity: int) -> None:
+    def __init__(self, repository: FailureRecorder, size: int) -> None:
         self._repository = repository
-        self._capacity = capacity
+        self._size = size
         self._is_closed = False
-        self.begin_anew()
+        self.reset()
         _queues.add(self)
 
-    def begin_anew(self) -> None:
-        """Have nothing of what came before, as in a child: threads that are not here may hold its locks for ever."""
+    def reset(self) -> None:
+        """Empty the queue, with a new lock: in a child process, a thread that is not there may hold the old one."""
         self.dropped = 0
         self.failed = 0
-        self._trouble = Trouble()
-        self._waiting: queue.Queue[str | None] = queue.Queue(self._capacity)  # None ends the thread
+        self._warning = RecordingWarning()
+        self._texts: deque[str] = deque()
         self._thread: threading.Thread | None = None
-        self._taken = 0
-        self._done = 0
-        self._changed = threading.Condition()  # also guards the numbers, and that nothing is taken once it is closed
+        self._accepted = 0
+        self._finished = 0
+        self._changed = threading.Condition()  # guards all of the above
 
-    def is_recorded_by_this_thread(self) -> bool:
-        """Whether it is the own thread that asks."""
+    def is_current_thread(self) -> bool:
+        """Return whether the thread that records is the one that calls."""
         return threading.current_thread() is self._thread
 
-    def take(self, error: BaseException | None) -> None:
-        """Let the exception wait, if it is news and there is room."""
+    def add(self, error: BaseException | None) -> None:
+        """Queue an exception, if it can be claimed and there is room."""
         try:
-            if not is_news(error):
+            if not claim(error):
                 return
-            text = text_of(error)
+            text = format_exception(error)
             with self._changed:
-                if self._is_taken(text):
-                    mark(error)
-                    self._start()
-                else:
-                    give_back(error)
-        except Exception as trouble:  # such as a RecursionError where no room is left on the stack
-            give_back(error)
-            self._note(trouble)
+                if self._is_closed or len(self._texts) >= self._size:
+                    self.dropped += 1
+                    release(error)
+                    return
+                self._texts.append(text)
+                self._accepted += 1
+                mark_recorded(error)
+                self._start_thread()
+                self._changed.notify_all()
+        except Exception as problem:  # such as a RecursionError where no room is left on the stack
+            release(error)
+            self._count_failed(problem)
 
-    def wait(self, patience: float | None) -> bool:
-        """Wait until what was taken before is done; whether it is."""
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until the failures queued so far are finished; return whether they are."""
         with self._changed:
-            taken = self._taken
+            accepted = self._accepted
             has_no_thread = self._thread is None
         if has_no_thread:
-            self._record_here()
+            self._record_all(waits=False)
         with self._changed:
-            return self._changed.wait_for(lambda: self._done >= taken, patience)
+            return self._changed.wait_for(lambda: self._finished >= accepted, timeout)
 
-    def close(self, patience: float | None) -> None:
-        """Take no more, and end the thread when all is done, or else after what it does just now."""
+    def close(self, timeout: float | None) -> None:
+        """Accept no more failures, and end the thread: when all are finished, or else after the current one."""
         with self._changed:
             if self._is_closed:
                 return
             self._is_closed = True
-        is_done = self.wait(patience)
-        for _ in self._left():
-            self._finish(dropped=1)
-        self._waiting.put_nowait(None)  # there is room, as nothing is taken any more
-        if is_done and self._thread is not None:
+            self._changed.notify_all()
+        is_finished = self.wait(timeout)
+        with self._changed:
+            self.dropped += len(self._texts)
+            self._finished += len(self._texts)
+            self._texts.clear()
+            self._changed.notify_all()
+        if is_finished and self._thread is not None:
             self._thread.join()
 
-    def _is_taken(self, text: str) -> bool:
-        if not self._is_closed:
-            with suppress(queue.Full):
-                self._waiting.put_nowait(text)
-                self._taken += 1
-                return True
-        self.dropped += 1
-        return False
-
-    def _start(self) -> None:
+    def _start_thread(self) -> None:
         if self._thread is not None:
             return
         self._thread = threading.Thread(target=self._record_all, name="error_patterns", daemon=True)
         try:
             self._thread.start()
-        except RuntimeError:  # at its end, the interpreter starts no more threads: `close` records what waits
+        except RuntimeError:  # a thread cannot be started while the interpreter ends: `close` records the failures
             self._thread = None
 
-    def _record_all(self) -> None:
-        while (text := self._waiting.get()) is not None:
-            self._record(text)
+    def _record_all(self, *, waits: bool = True) -> None:
+        """Record the queued failures until there are none, or, where it waits for more, until the queue is closed."""
+        while (text := self._next(waits=waits)) is not None:
+            try:
+                self._repository.record_failure(text)
+            except Exception as problem:  # whatever it is, the next failure may be recorded
+                self._count_failed(problem)
+            with self._changed:
+                self._finished += 1
+                self._changed.notify_all()
 
-    def _record_here(self) -> None:
-        for text in self._left():
-            self._record(text)
-
-    def _left(self) -> Iterator[str]:
-        with suppress(queue.Empty):
-            while (text := self._waiting.get_nowait()) is not None:
-                yield text
-
-    def _record(self, text: str) -> None:
-        try:
-            self._repository.record_failure(text)
-        except Exception as trouble:  # whatever it is, the next failure may be recorded
-            self._note(trouble)
-        self._finish()
-
-    def _finish(self, *, dropped: int = 0) -> None:
+    def _next(self, *, waits: bool) -> str | None:
         with self._changed:
-            self._done += 1
-            self.dropped += dropped
-            self._changed.notify_all()
+            if waits:
+                self._changed.wait_for(lambda: self._texts or self._is_closed)
+            return self._texts.popleft() if self._texts else None
 
-    def _note(self, trouble: Exception) -> None:
+    def _count_failed(self, problem: Exception) -> None:
         with self._changed:
             self.failed += 1
-        self._trouble.warn(trouble)
+        self._warning.warn(problem)
 
 
 _queues: weakref.WeakSet[_FailureQueue] = weakref.WeakSet()
 
 
-def _begin_anew() -> None:
+def _reset_queues() -> None:
     for each in list(_queues):
-        each.begin_anew()
+        each.reset()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(after_in_child=_reset_queues)

@@ -1,4 +1,4 @@
-"""What takes the failures: a repository, or whatever has this one call of it."""
+"""The call that capturing needs of a repository, sync and async."""
 
 from collections.abc import Awaitable, Sequence
 from typing import Protocol
@@ -7,7 +7,7 @@ from error_patterns.models import ErrorPattern
 
 
 class FailureRecorder(Protocol):
-    """What records failures: an `ErrorPatternRepository`, or whatever has this call of it."""
+    """An `ErrorPatternRepository`, or any object with this call of it."""
 
     def record_failure(
         self,
@@ -16,12 +16,12 @@ class FailureRecorder(Protocol):
         keywords: Sequence[str] | None = None,
         preventive_checks: Sequence[str] = (),
     ) -> ErrorPattern:
-        """Count a failure: see `ErrorPatternRepository.record_failure`."""
+        """Record a failure: see `ErrorPatternRepository.record_failure`."""
         ...
 
 
 class AsyncFailureRecorder(Protocol):
-    """What records failures for asyncio: an `AsyncErrorPatternRepository`, or whatever has this call of it."""
+    """An `AsyncErrorPatternRepository`, or any object with this call of it."""
 
     def record_failure(
         self,
@@ -30,5 +30,5 @@ class AsyncFailureRecorder(Protocol):
         keywords: Sequence[str] | None = None,
         preventive_checks: Sequence[str] = (),
     ) -> Awaitable[ErrorPattern]:
-        """Count a failure: see `AsyncErrorPatternRepository.record_failure`."""
+        """Record a failure: see `AsyncErrorPatternRepository.record_failure`."""
         ...
