@@ -1,7 +1,8 @@
-"""The command line: each command, what it prints, and how it ends."""
+"""The command line: each command, its output and its exit status."""
 
 import io
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ TRACEBACK = "Traceback (most recent call last):\n  File \"app.py\", line 3, in s
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run of the command left behind."""
+    """The exit status and the output of a command."""
 
     status: int
     out: str
@@ -109,7 +111,7 @@ class TestMatch:
             f"1.00 {port.pattern_id} Port already in use\n     matched: EADDRINUSE\n     check: Stop the old server.\n"
         )
 
-    def test_says_when_it_was_the_text_of_the_pattern(self, run: Run) -> None:
+    def test_names_the_text_of_the_pattern_where_it_matched(self, run: Run) -> None:
         assert "matched: its text" in run("match", "port already in use").out
 
     def test_prints_json_for_programs(self, run: Run, port: ErrorPattern) -> None:
@@ -125,11 +127,11 @@ class TestMatch:
     def test_reads_standard_input(self, run: Run) -> None:
         assert run("match", stdin="EADDRINUSE").out.startswith("1.00 ")
 
-    def test_leaves_out_what_scores_less(self, run: Run, repository: ErrorPatternRepository) -> None:
+    def test_leaves_out_matches_with_a_lower_score(self, run: Run, repository: ErrorPatternRepository) -> None:
         repository.create(ErrorPattern(pattern="other", keywords=["bind", "socket", "listen"]))
         assert "other" not in run("match", "bind", "--min-score", "0.9").out
 
-    def test_prints_as_many_as_asked_for(self, run: Run) -> None:
+    def test_prints_no_more_than_the_limit(self, run: Run) -> None:
         assert run("match", "EADDRINUSE", "--limit", "0").out == ""
 
 
@@ -163,7 +165,7 @@ class TestShow:
         assert not {"\x1b", "\x07", "\u202e"} & set(run("show", stored.pattern_id).out)
 
 
-class TestAddAndCheckAndDelete:
+class TestAddAndDelete:
     def test_add_stores_a_pattern_that_was_never_seen(self, run: Run, repository: ErrorPatternRepository) -> None:
         pattern_id = run("add", "Disk full", "-k", "ENOSPC", "-c", "Clear the cache.").out.strip()
         added = repository.get(pattern_id)
@@ -179,23 +181,23 @@ class TestAddAndCheckAndDelete:
         assert "pattern: " in outcome.err
         assert "keywords.0: " in outcome.err
 
-    def test_check_adds_a_preventive_check(
+    def test_add_check_adds_a_preventive_check(
         self, run: Run, repository: ErrorPatternRepository, port: ErrorPattern
     ) -> None:
-        assert run("check", port.pattern_id, "Use port 0.").out == f"{port.pattern_id} has 2 checks\n"
+        assert run("add-check", port.pattern_id, "Use port 0.").out == f"{port.pattern_id} has 2 checks\n"
         stored = repository.get(port.pattern_id)
         assert stored is not None
         assert stored.preventive_checks == ["Stop the old server.", "Use port 0."]
 
-    def test_check_prints_json_for_programs(self, run: Run, port: ErrorPattern) -> None:
-        printed = json.loads(run("check", port.pattern_id, "Use port 0.", "--json").out)
+    def test_add_check_prints_json_for_programs(self, run: Run, port: ErrorPattern) -> None:
+        printed = json.loads(run("add-check", port.pattern_id, "Use port 0.", "--json").out)
         assert printed["preventive_checks"] == ["Stop the old server.", "Use port 0."]
 
     def test_delete_removes_the_pattern(self, run: Run, repository: ErrorPatternRepository, port: ErrorPattern) -> None:
         assert run("delete", port.pattern_id).out == f"deleted {port.pattern_id}\n"
         assert repository.count() == 0
 
-    @pytest.mark.parametrize("command", [["show", "nope"], ["delete", "nope"], ["check", "nope", "look"]])
+    @pytest.mark.parametrize("command", [["show", "nope"], ["delete", "nope"], ["add-check", "nope", "look"]])
     def test_an_unknown_id_is_named(self, run: Run, command: list[str]) -> None:
         assert run(*command) == Outcome(1, "", "error: pattern_id: there is no error pattern 'nope'\n")
 
@@ -211,7 +213,7 @@ class TestStats:
 
 
 class TestDb:
-    def test_upgrade_makes_the_schema(self, run: Run, tmp_path: Path) -> None:
+    def test_upgrade_creates_the_schema(self, run: Run, tmp_path: Path) -> None:
         assert (
             run("db", "upgrade", "--database-url", f"sqlite:///{tmp_path}/new.db").out
             == f"at revision {migrate.head()}\n"
@@ -220,16 +222,16 @@ class TestDb:
     def test_current_prints_none_for_an_empty_database(self, run: Run) -> None:
         assert run("db", "current", "--database-url", "sqlite://").out == "none\n"
 
-    def test_check_is_content_with_a_migrated_database(self, run: Run) -> None:
+    def test_check_accepts_a_migrated_database(self, run: Run) -> None:
         assert run("db", "check").out == (
             f"at revision {migrate.head()}, as declared; the keywords of 0 patterns are indexed\n"
         )
 
-    def test_check_names_the_command_that_mends(self, run: Run) -> None:
+    def test_check_names_the_command_that_upgrades(self, run: Run) -> None:
         outcome = run("db", "check", "--database-url", "sqlite://")
         assert (outcome.status, "error-patterns db upgrade" in outcome.err) == (1, True)
 
-    def test_check_names_what_differs(self, run: Run, database_file: Path) -> None:
+    def test_check_names_the_difference(self, run: Run, database_file: Path) -> None:
         with sqlite3.connect(database_file) as connection:
             connection.execute("DROP INDEX ix_error_patterns_last_seen")
         connection.close()
@@ -239,103 +241,131 @@ class TestDb:
 
 class TestIndex:
     @pytest.fixture
-    def forgotten(self, port: ErrorPattern, database_file: Path) -> ErrorPattern:
+    def unindexed(self, port: ErrorPattern, database_file: Path) -> ErrorPattern:
         """A pattern whose keywords are in no index."""
         with sqlite3.connect(database_file) as connection:
             connection.execute("DELETE FROM error_pattern_keywords")
         connection.close()
         return port
 
-    @pytest.mark.usefixtures("forgotten")
-    def test_that_is_wrong_is_named_with_the_command_that_mends_it(self, run: Run) -> None:
+    @pytest.mark.usefixtures("unindexed")
+    def test_check_names_the_command_that_repairs_the_index(self, run: Run) -> None:
         outcome = run("db", "check")
         assert (outcome.status, outcome.err) == (
             1,
             "error: the keyword index is wrong for 1 patterns; run: error-patterns db reindex\n",
         )
 
-    @pytest.mark.usefixtures("forgotten")
-    def test_that_is_wrong_is_mended(self, run: Run) -> None:
-        assert run("db", "reindex").out == "looked at 1 patterns, mended 1\n"
+    @pytest.mark.usefixtures("unindexed")
+    def test_reindex_repairs_the_index(self, run: Run) -> None:
+        assert run("db", "reindex").out == "checked 1 patterns, repaired 1\n"
 
-    def test_that_was_mended_finds_the_pattern(self, run: Run, forgotten: ErrorPattern) -> None:
+    def test_a_repaired_index_finds_the_pattern(self, run: Run, unindexed: ErrorPattern) -> None:
         run("db", "reindex")
-        assert forgotten.pattern_id in run("match", "EADDRINUSE").out
+        assert unindexed.pattern_id in run("match", "EADDRINUSE").out
 
 
-class TestUpkeep:
-    def test_prunes_what_was_not_seen_for_long(self, run: Run, repository: ErrorPatternRepository) -> None:
+class TestMaintenance:
+    def test_prune_deletes_patterns_last_seen_before_a_time(self, run: Run, repository: ErrorPatternRepository) -> None:
         repository.create(ErrorPattern(pattern="p", last_seen=datetime(2020, 1, 1, tzinfo=UTC)))
         assert run("prune", "--not-seen-since", "2025-01-01").out == "deleted 1 patterns\n"
         assert repository.count() == 0
 
     @pytest.mark.usefixtures("port")
-    def test_prunes_patterns_with_checks_only_if_asked_for(self, run: Run) -> None:
+    def test_prune_deletes_patterns_with_checks_only_if_asked(self, run: Run) -> None:
         since = ("--not-seen-since", "2999-01-01T00:00:00")
         assert run("prune", *since).out == "deleted 0 patterns\n"
         assert run("prune", *since, "--with-checks").out == "deleted 1 patterns\n"
 
-    def test_merges(self, run: Run, repository: ErrorPatternRepository, port: ErrorPattern) -> None:
+    def test_merge_adds_the_frequencies(self, run: Run, repository: ErrorPatternRepository, port: ErrorPattern) -> None:
         other = repository.create(ErrorPattern(pattern="p", frequency=4))
         outcome = run("merge", port.pattern_id, other.pattern_id)
-        assert outcome.out == "made one pattern of 2, seen 7x: Port already in use\n"
+        assert outcome.out == "merged 2 patterns into one, seen 7x: Port already in use\n"
         assert repository.count() == 1
 
-    def test_merging_prints_the_pattern_as_json(
+    def test_merge_prints_json_for_programs(
         self, run: Run, repository: ErrorPatternRepository, port: ErrorPattern
     ) -> None:
         other = repository.create(ErrorPattern(pattern="p"))
         printed = run("merge", port.pattern_id, other.pattern_id, "--json").json
         assert printed == json.loads(repository.list_all()[0].model_dump_json())
 
-    def test_merging_with_nobody_says_so(self, run: Run, port: ErrorPattern) -> None:
+    def test_merge_names_an_unknown_id(self, run: Run, port: ErrorPattern) -> None:
         outcome = run("merge", port.pattern_id, "nobody")
         assert (outcome.status, "no error pattern 'nobody'" in outcome.err) == (1, True)
 
-    def test_a_dry_run_says_what_would_happen_and_changes_nothing(
+    def test_a_dry_run_prints_the_changes_and_makes_none(
         self, run: Run, repository: ErrorPatternRepository, port: ErrorPattern
     ) -> None:
         other = repository.create(ErrorPattern(pattern="p", last_seen=datetime(2020, 1, 1, tzinfo=UTC)))
         before = repository.list_all()
         assert run("prune", "--not-seen-since", "2025-01-01", "--dry-run").out == "would delete 1 patterns\n"
         merged = run("merge", port.pattern_id, other.pattern_id, "--dry-run").out
-        assert merged == "would make one pattern of 2, seen 4x: Port already in use\n"
+        assert merged == "would merge 2 patterns into one, seen 4x: Port already in use\n"
         assert repository.list_all() == before
 
-    def test_carries_fingerprints_over(self, run: Run, repository: ErrorPatternRepository, database_file: Path) -> None:
+    def test_refingerprint_recomputes_older_fingerprints(
+        self, run: Run, repository: ErrorPatternRepository, database_file: Path
+    ) -> None:
         pattern = repository.record_failure(TRACEBACK)
         with closing(sqlite3.connect(database_file)) as connection, connection:
             connection.execute("UPDATE error_patterns SET fingerprint = '0:a'")
-        assert run("db", "refingerprint").out == "carried over 1 of 1 older fingerprints\n"
+        assert run("db", "refingerprint").out == "recomputed 1 of 1 older fingerprints\n"
         assert repository.list_all() == [pattern]
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What each of the demo's processes prints."""
-    done = program("demo", "--file", str(tmp_path_factory.mktemp("demo") / "demo.db"))
-    return re.split(r"^process \d ", done.stdout, flags=re.MULTILINE)[1:]
+def demo(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """The demo on a file of its own choice, in the test's own folder for temporary files."""
+    return program("demo", TMPDIR=str(tmp_path_factory.mktemp("demo")))
 
 
+@pytest.fixture(scope="module")
+def processes(demo: subprocess.CompletedProcess[str]) -> list[str]:
+    """The output of each process of the demo."""
+    return re.split(r"^process \d ", demo.stdout, flags=re.MULTILINE)[1:]
+
+
+@pytest.mark.slow
 class TestDemo:
-    def test_a_real_traceback_is_recorded(self, told: list[str]) -> None:
-        assert "Traceback (most recent call last):" in told[0]
-        assert "seen 1x" in told[0]
+    def test_records_a_real_traceback(self, processes: list[str]) -> None:
+        assert "Traceback (most recent call last):" in processes[0]
+        assert "seen 1x" in processes[0]
 
-    def test_the_same_failure_from_another_path_is_counted(self, told: list[str]) -> None:
-        assert told[0].split()[1] != told[1].split()[1]
-        assert "seen 2x" in told[1]
+    def test_counts_the_same_failure_from_another_path(self, processes: list[str]) -> None:
+        assert processes[0].split()[1] != processes[1].split()[1]
+        assert "seen 2x" in processes[1]
 
-    def test_the_next_process_is_told_what_to_check(self, told: list[str]) -> None:
-        assert "check first: Ask the model for strict JSON" in told[2]
+    def test_gives_the_next_process_the_check(self, processes: list[str]) -> None:
+        assert "check first: Ask the model for strict JSON" in processes[2]
 
-    def test_makes_a_file_and_names_it(self) -> None:
-        path = Path(program("demo").stdout.splitlines()[0].removeprefix("the database: "))
-        assert path.is_file()
-        path.unlink()
+    def test_creates_a_file_and_names_it(self, demo: subprocess.CompletedProcess[str]) -> None:
+        assert Path(demo.stdout.splitlines()[0].removeprefix("the database: ")).is_file()
+
+    def test_prints_nothing_on_standard_error(self, demo: subprocess.CompletedProcess[str]) -> None:
+        assert demo.stderr == ""
+
+
+class TestDemoFile:
+    def test_the_demo_runs_on_the_file_that_is_given(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        used: list[str] = []
+        monkeypatch.setattr("error_patterns.cli.commands.run_demo", used.append)
+        path = tmp_path / "demo.db"
+        assert run("demo", "--file", str(path)) == Outcome(0, f"the database: {path}\n", "")
+        assert (used, path.is_file()) == ([f"sqlite:///{path}"], True)
+
+    def test_a_process_of_the_demo_that_fails_is_one_line(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("error_patterns.cli.demo._PROCESS", "raise SystemExit(3)")
+        outcome = run("demo", "--file", str(tmp_path / "demo.db"))
+        assert (outcome.status, outcome.err.count("\n"), "exit status 3" in outcome.err) == (1, 1, True)
 
 
 class TestProgram:
+    @pytest.mark.slow
     def test_an_error_is_one_line_without_a_traceback(self, tmp_path: Path) -> None:
         done = program("list", "--database-url", f"sqlite:///{tmp_path}", check=False)
         assert (done.returncode, done.stderr.count("\n"), "it is a directory" in done.stderr) == (1, 1, True)
@@ -345,29 +375,33 @@ class TestProgram:
         outcome = run(*arguments)
         assert (outcome.status, outcome.err.count("\n")) == (1, 1)
 
+    @pytest.mark.slow
     def test_a_closed_standard_input_is_one_line(self, url: str) -> None:
         command = [sys.executable, "-m", "error_patterns", "match", "--database-url", url]
         with_closed_input = ["sh", "-c", 'exec "$@" <&-', "sh", *command]
         done = subprocess.run(with_closed_input, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (1, "error: standard input is closed\n")
 
-    def test_piped_output_has_no_colours(self, url: str, port: ErrorPattern) -> None:
+    @pytest.mark.slow
+    @pytest.mark.usefixtures("port")
+    def test_piped_output_has_no_colours(self, url: str) -> None:
         assert "\x1b" not in program("list", "--database-url", url).stdout
 
-    def test_wrong_usage_exits_with_two(self) -> None:
-        assert program("no-such-command", check=False).returncode == 2
+    def test_wrong_usage_exits_with_two(self, run: Run) -> None:
+        assert run("no-such-command").status == 2
 
-    def test_prints_its_version(self) -> None:
-        assert program("--version").stdout.strip().count(".") == 2
+    def test_prints_its_version(self, run: Run) -> None:
+        assert run("--version").out == f"{version('error-patterns')}\n"
 
-    def test_says_what_to_install_where_the_extra_is_missing(self) -> None:
+    @pytest.mark.slow
+    def test_names_the_extra_to_install_where_it_is_missing(self) -> None:
         block = "import sys; sys.modules['typer'] = None; from error_patterns.__main__ import main; main()"
         done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr.count("\n")) == (1, 1)
         assert "pip install 'error-patterns[cli]'" in done.stderr
 
 
-def program(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """The real command, in a process of its own."""
+def program(*arguments: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the real command, in a process of its own."""
     command = [sys.executable, "-m", "error_patterns", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=check)
+    return subprocess.run(command, capture_output=True, text=True, check=check, env=os.environ | environment)

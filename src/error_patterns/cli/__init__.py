@@ -1,4 +1,4 @@
-"""The command `error-patterns`: the calls of the repository, for a terminal."""
+"""The command `error-patterns`: the calls of the repository as commands of a terminal."""
 
 from error_patterns.cli.commands import app, main
 

@@ -13,21 +13,22 @@ from pydantic import ValidationError
 from sqlalchemy import URL
 
 from error_patterns import migrate
-from error_patterns.cli import demo as demonstration
 from error_patterns.cli.db import db
+from error_patterns.cli.demo import run_demo
 from error_patterns.cli.terminal import (
     DEFAULT_URL,
     AsJson,
     DatabaseUrl,
     fail,
-    fields_of,
-    given_text,
-    json_of,
+    json_fields,
+    open_transaction,
+    pattern_fields,
     print_json,
     print_line,
+    print_pattern,
     print_table,
-    short,
-    undone_if,
+    read_text,
+    shorten,
 )
 from error_patterns.errors import ErrorPatternsError, PatternNotFoundError
 from error_patterns.models import ErrorPattern
@@ -35,7 +36,7 @@ from error_patterns.repository import ErrorPatternRepository
 from error_patterns.text import one_line, storable, visible
 
 app: typer.Typer = typer.Typer(
-    help="A durable memory of recurring failures: record them, and ask what went wrong before.",
+    help="A durable memory of recurring failures: record them, and find those that a context resembles.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -44,19 +45,21 @@ app.add_typer(db, name="db")
 
 PatternIdArgument = Annotated[str, typer.Argument(metavar="ID", help="The id of a pattern, in any spelling.")]
 TextArgument = Annotated[
-    str | None, typer.Argument(metavar="[TEXT]", help="The text; without it, or as -, standard input is read.")
+    str | None, typer.Argument(metavar="[TEXT]", help="The text; standard input if it is left out, or -.")
 ]
 TextFile = Annotated[Path | None, typer.Option("--file", "-f", help="Read the text from this file instead.")]
-KeywordOption = Annotated[list[str] | None, typer.Option("--keyword", "-k", help="Gives the failure away; repeatable.")]
-CheckOption = Annotated[
-    list[str] | None, typer.Option("--check", "-c", help="What to do so that it does not come back; repeatable.")
+KeywordOption = Annotated[
+    list[str] | None, typer.Option("--keyword", "-k", help="Words that identify the failure; repeatable.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=0, help="How many at most.")]
+CheckOption = Annotated[
+    list[str] | None, typer.Option("--check", "-c", help="What to do or verify to prevent it; repeatable.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would change, and change nothing.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=0, help="The greatest number to print.")]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line. Exits with 0, with 1 and one line that says why, or with 2 for wrong usage."""
+    """Run the command line, and exit: 0 for success, 1 and one line for an error, 2 for wrong usage."""
     try:
         app(args=arguments)
     except ValidationError as error:
@@ -90,13 +93,11 @@ def record(
     database_url: DatabaseUrl = DEFAULT_URL,
 ) -> None:
     """Record a failure: a traceback, or what a tool printed when it failed."""
-    failure = given_text(text, file)
+    failure = read_text(text, file)
     with ErrorPatternRepository.open(database_url) as repository:
         pattern = repository.record_failure(failure, keywords=keyword or None, preventive_checks=check or ())
-    if as_json:
-        print_json(fields_of(pattern))
-    else:
-        print_line(f"{pattern.pattern_id} seen {pattern.frequency}x: {short(pattern.pattern)}")
+    line = f"{pattern.pattern_id} seen {pattern.frequency}x: {shorten(pattern.pattern)}"
+    print_pattern(pattern, line, as_json=as_json)
 
 
 @app.command()
@@ -104,20 +105,20 @@ def match(
     text: TextArgument = None,
     file: TextFile = None,
     limit: Limit = 10,
-    min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out matches that score less.")] = 0.0,
+    min_score: Annotated[float, typer.Option(min=0, max=1, help="Leave out matches with a lower score.")] = 0.0,
     as_json: AsJson = False,
     database_url: DatabaseUrl = DEFAULT_URL,
 ) -> None:
-    """Print the known failures that a context resembles, best first, with what to check."""
-    context = given_text(text, file)
+    """Print the known failures that a context resembles, best first, with their preventive checks."""
+    context = read_text(text, file)
     with ErrorPatternRepository.open(database_url) as repository:
         matches = repository.rank_context(context, limit=limit, min_score=min_score)
     if as_json:
-        print_json([{**json_of(match), "pattern": fields_of(match.pattern)} for match in matches])
+        print_json([{**json_fields(found), "pattern": pattern_fields(found.pattern)} for found in matches])
         return
     for found in matches:
-        print_line(f"{found.score:.2f} {found.pattern.pattern_id} {short(found.pattern.pattern)}")
-        print_line(f"     matched: {short(', '.join(found.matched_keywords) or 'its text')}")
+        print_line(f"{found.score:.2f} {found.pattern.pattern_id} {shorten(found.pattern.pattern)}")
+        print_line(f"     matched: {shorten(', '.join(found.matched_keywords) or 'its text')}")
         for preventive_check in found.pattern.preventive_checks:
             print_line(f"     check: {one_line(preventive_check)}")
 
@@ -125,28 +126,28 @@ def match(
 @app.command(name="list")
 def list_patterns(
     limit: Limit = 20,
-    offset: Annotated[int, typer.Option(min=0, help="How many to pass over.")] = 0,
+    offset: Annotated[int, typer.Option(min=0, help="The number of patterns to skip.")] = 0,
     as_json: AsJson = False,
     database_url: DatabaseUrl = DEFAULT_URL,
 ) -> None:
-    """List the patterns, last seen first."""
+    """List the patterns, newest first by when they were last seen."""
     with ErrorPatternRepository.open(database_url) as repository:
         patterns = repository.list_all(limit=limit, offset=offset)
     if as_json:
-        print_json([fields_of(pattern) for pattern in patterns])
+        print_json([pattern_fields(pattern) for pattern in patterns])
     else:
         print_table(
             ("id", "seen", "last seen", "pattern"),
-            [(p.pattern_id, str(p.frequency), f"{p.last_seen:%Y-%m-%d %H:%M}", short(p.pattern)) for p in patterns],
+            [(p.pattern_id, str(p.frequency), f"{p.last_seen:%Y-%m-%d %H:%M}", shorten(p.pattern)) for p in patterns],
         )
 
 
 @app.command()
 def show(pattern_id: PatternIdArgument, as_json: AsJson = False, database_url: DatabaseUrl = DEFAULT_URL) -> None:
-    """Show all of one pattern."""
+    """Print every field of a pattern."""
     with ErrorPatternRepository.open(database_url) as repository:
-        pattern = _existing(repository, pattern_id)
-    fields = fields_of(pattern)
+        pattern = _get(repository, pattern_id)
+    fields = pattern_fields(pattern)
     if as_json:
         print_json(fields)
         return
@@ -158,14 +159,14 @@ def show(pattern_id: PatternIdArgument, as_json: AsJson = False, database_url: D
 
 @app.command()
 def add(
-    pattern: Annotated[str, typer.Argument(help="What the failure looks like.")],
+    pattern: Annotated[str, typer.Argument(help="The text of the failure.")],
     keyword: KeywordOption = None,
     check: CheckOption = None,
-    frequency: Annotated[int, typer.Option(min=0, help="How often it was seen.")] = 0,
+    frequency: Annotated[int, typer.Option(min=0, help="The number of times it was seen.")] = 0,
     as_json: AsJson = False,
     database_url: DatabaseUrl = DEFAULT_URL,
 ) -> None:
-    """Write a pattern down, by hand and before it is seen."""
+    """Store a pattern by hand, before its failure is seen."""
     new = ErrorPattern(
         pattern=storable(pattern),
         keywords=[storable(k) for k in keyword or ()],
@@ -173,15 +174,12 @@ def add(
         frequency=frequency,
     )
     with ErrorPatternRepository.open(database_url) as repository:
-        repository.create(new)
-    if as_json:
-        print_json(fields_of(new))
-    else:
-        print_line(new.pattern_id)
+        stored = repository.create(new)
+    print_pattern(stored, stored.pattern_id, as_json=as_json)
 
 
 @app.command()
-def check(
+def add_check(
     pattern_id: PatternIdArgument,
     preventive_check: Annotated[str, typer.Argument(metavar="CHECK", help="What to do or verify.")],
     as_json: AsJson = False,
@@ -189,13 +187,8 @@ def check(
 ) -> None:
     """Add a preventive check to a pattern."""
     with ErrorPatternRepository.open(database_url) as repository:
-        pattern = _existing(repository, pattern_id)
-        pattern.preventive_checks.append(storable(preventive_check))
-        repository.update(pattern)
-    if as_json:
-        print_json(fields_of(pattern))
-    else:
-        print_line(f"{pattern.pattern_id} has {len(pattern.preventive_checks)} checks")
+        stored = _add_checks(repository, pattern_id, [storable(preventive_check)])
+    print_pattern(stored, f"{stored.pattern_id} has {len(stored.preventive_checks)} checks", as_json=as_json)
 
 
 @app.command()
@@ -204,76 +197,82 @@ def delete(pattern_id: PatternIdArgument, database_url: DatabaseUrl = DEFAULT_UR
     with ErrorPatternRepository.open(database_url) as repository:
         if not repository.delete(pattern_id):
             raise PatternNotFoundError(pattern_id)
-    print_line(f"deleted {short(pattern_id)}")
+    print_line(f"deleted {shorten(pattern_id)}")
 
 
 @app.command()
 def stats(
-    top: Annotated[int, typer.Option(min=0, help="How many patterns and keywords to name.")] = 10,
+    top: Annotated[int, typer.Option(min=0, help="The number of patterns and keywords to print.")] = 10,
     as_json: AsJson = False,
     database_url: DatabaseUrl = DEFAULT_URL,
 ) -> None:
-    """Say what the memory holds."""
+    """Print totals, the most frequent patterns and the most common keywords."""
     with ErrorPatternRepository.open(database_url) as repository:
         statistics = repository.statistics(top=top)
     if as_json:
         keywords = [count._asdict() for count in statistics.top_keywords]
-        most_frequent = [fields_of(pattern) for pattern in statistics.most_frequent]
-        print_json({**json_of(statistics), "most_frequent": most_frequent, "top_keywords": keywords})
+        most_frequent = [pattern_fields(pattern) for pattern in statistics.most_frequent]
+        print_json({**json_fields(statistics), "most_frequent": most_frequent, "top_keywords": keywords})
         return
     print_line(f"{statistics.total_patterns} patterns, seen {statistics.total_occurrences}x")
-    print_table(("seen", "pattern"), [(str(p.frequency), short(p.pattern)) for p in statistics.most_frequent])
-    print_table(("patterns", "keyword"), [(str(n), short(keyword)) for keyword, n in statistics.top_keywords])
+    print_table(("seen", "pattern"), [(str(p.frequency), shorten(p.pattern)) for p in statistics.most_frequent])
+    print_table(("patterns", "keyword"), [(str(n), shorten(keyword)) for keyword, n in statistics.top_keywords])
 
 
 @app.command()
 def demo(
     file: Annotated[Path | None, typer.Option("--file", "-f", help="The database file; default: a new one.")] = None,
 ) -> None:
-    """Show the main job in three real processes: two fail in one way, the next one is warned."""
+    """Show the library at work in three processes: two record the same failure, the third is warned of it."""
     path = file or Path(tempfile.mkdtemp(prefix="error-patterns-")) / "demo.db"
     url = URL.create("sqlite", database=str(path)).render_as_string()
     migrate.upgrade(url)
     print_line(f"the database: {path}")
-    demonstration.run(url)
+    run_demo(url)
 
 
 @app.command()
 def prune(
     not_seen_since: Annotated[
         datetime,
-        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Delete what was last seen before it, in UTC."),
+        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="The time they were last seen before, in UTC."),
     ],
-    with_checks: Annotated[bool, typer.Option("--with-checks", help="Delete patterns with checks as well.")] = False,
+    with_checks: Annotated[
+        bool, typer.Option("--with-checks", help="Also delete patterns with preventive checks.")
+    ] = False,
     dry_run: DryRun = False,
     database_url: DatabaseUrl = DEFAULT_URL,
 ) -> None:
-    """Delete the patterns that were not seen for long."""
-    with ErrorPatternRepository.open(database_url) as repository, undone_if(dry_run, repository) as together:
-        pruned = together.prune(not_seen_since=not_seen_since, keep_with_checks=not with_checks)
+    """Delete the patterns that were last seen before a given time."""
+    with open_transaction(database_url, dry_run=dry_run) as repository:
+        pruned = repository.prune(not_seen_since=not_seen_since, keep_with_checks=not with_checks)
     print_line(f"{'would delete' if dry_run else 'deleted'} {pruned} patterns")
 
 
 @app.command()
 def merge(
-    into: Annotated[str, typer.Argument(metavar="ID", help="The id of the pattern that lives on.")],
-    others: Annotated[list[str], typer.Argument(metavar="OTHER...", help="The ids of those that go.")],
+    into: Annotated[str, typer.Argument(metavar="ID", help="The id of the pattern to keep.")],
+    others: Annotated[list[str], typer.Argument(metavar="OTHER...", help="The ids of the patterns to merge into it.")],
     dry_run: DryRun = False,
     as_json: AsJson = False,
     database_url: DatabaseUrl = DEFAULT_URL,
 ) -> None:
-    """Join patterns that are one failure after all."""
-    with ErrorPatternRepository.open(database_url) as repository, undone_if(dry_run, repository) as together:
-        merged = together.merge(into, others)
-    if as_json:
-        print_json(fields_of(merged))
-    else:
-        begun = "would make" if dry_run else "made"
-        print_line(f"{begun} one pattern of {len(others) + 1}, seen {merged.frequency}x: {short(merged.pattern)}")
+    """Merge patterns that stand for the same failure."""
+    with open_transaction(database_url, dry_run=dry_run) as repository:
+        merged = repository.merge(into, others)
+    done = "would merge" if dry_run else "merged"
+    line = f"{done} {len(others) + 1} patterns into one, seen {merged.frequency}x: {shorten(merged.pattern)}"
+    print_pattern(merged, line, as_json=as_json)
 
 
-def _existing(repository: ErrorPatternRepository, pattern_id: str) -> ErrorPattern:
+def _get(repository: ErrorPatternRepository, pattern_id: str) -> ErrorPattern:
     pattern = repository.get(pattern_id)
     if pattern is None:
         raise PatternNotFoundError(pattern_id)
     return pattern
+
+
+def _add_checks(repository: ErrorPatternRepository, pattern_id: str, checks: Sequence[str]) -> ErrorPattern:
+    pattern = _get(repository, pattern_id)
+    pattern.preventive_checks.extend(checks)
+    return repository.update(pattern)

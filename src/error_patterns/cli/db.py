@@ -1,4 +1,4 @@
-"""The commands `error-patterns db`: the schema, and what is derived from the patterns."""
+"""The commands `error-patterns db`: the schema, the keyword index and the fingerprints."""
 
 import typer
 
@@ -6,12 +6,12 @@ from error_patterns import migrate
 from error_patterns.cli.terminal import DEFAULT_URL, DatabaseUrl, fail, print_line, progress_bar
 from error_patterns.repository import ErrorPatternRepository
 
-db: typer.Typer = typer.Typer(help="The schema and the keyword index of the database.", no_args_is_help=True)
+db: typer.Typer = typer.Typer(help="Maintain the schema, keyword index and fingerprints.", no_args_is_help=True)
 
 
 @db.command()
 def upgrade(database_url: DatabaseUrl = DEFAULT_URL) -> None:
-    """Make the schema, or bring it to the newest revision."""
+    """Create the schema, or upgrade it to the newest revision."""
     migrate.upgrade(database_url)
     print_line(f"at revision {migrate.head()}")
 
@@ -24,7 +24,7 @@ def current(database_url: DatabaseUrl = DEFAULT_URL) -> None:
 
 @db.command(name="check")
 def check_database(database_url: DatabaseUrl = DEFAULT_URL) -> None:
-    """Exit with 0 if schema and keyword index are what this version needs, and with 1 if not."""
+    """Compare the schema and the keyword index with what this version needs; exit with 1 if they differ."""
     differences = migrate.check(database_url)
     if differences:
         fail(f"the schema differs from the declared one: {'; '.join(differences)}")
@@ -39,18 +39,18 @@ def check_database(database_url: DatabaseUrl = DEFAULT_URL) -> None:
 
 @db.command()
 def reindex(database_url: DatabaseUrl = DEFAULT_URL) -> None:
-    """Mend the keyword index where it is wrong, as after SQL of your own."""
+    """Repair the keyword index where it is wrong, as after SQL of your own."""
     with ErrorPatternRepository.open(database_url) as repository:
         total = repository.count()
-        with progress_bar("mending the keyword index", total) as progress:
-            mended = repository.reindex(progress=progress)
-    print_line(f"looked at {total} patterns, mended {mended}")
+        with progress_bar("repairing the keyword index", total) as progress:
+            repaired = repository.reindex(progress=progress)
+    print_line(f"checked {total} patterns, repaired {repaired}")
 
 
 @db.command()
 def refingerprint(database_url: DatabaseUrl = DEFAULT_URL) -> None:
-    """Carry over the fingerprints that an older version made, so that known failures stay known."""
+    """Recompute the fingerprints of an older version, so that known failures stay known."""
     with ErrorPatternRepository.open(database_url) as repository:
-        looked_at: list[int] = []
-        carried = repository.refingerprint(progress=looked_at.append)
-    print_line(f"carried over {carried} of {sum(looked_at)} older fingerprints")
+        checked: list[int] = []
+        recomputed = repository.refingerprint(progress=checked.append)
+    print_line(f"recomputed {recomputed} of {sum(checked)} older fingerprints")

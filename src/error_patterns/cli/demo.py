@@ -1,10 +1,11 @@
-"""The main job, for real: two processes fail, and the next one is told before it makes the same mistake."""
+"""The demo: two processes record the same failure, and a third is warned before it repeats the mistake."""
 
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from error_patterns.cli.terminal import print_line
 from error_patterns.repository import ErrorPatternRepository
 
 _JOB = """\
@@ -22,34 +23,40 @@ The last attempt ended with JSONDecodeError: Expecting property name enclosed in
 """
 
 
-def run(url: str) -> None:
-    """Run all processes on the database. Raises `subprocess.CalledProcessError` if one of them fails."""
-    for number, role in enumerate(("fail", "fail", "ask"), start=1):
-        command = [sys.executable, "-m", "error_patterns.cli.demo", role, str(number), url]
-        subprocess.run(command, check=True)  # noqa: S603 - ourselves
+# By -c, as -m would run a module that the package has imported already.
+_PROCESS = "from error_patterns.cli.demo import run_process; run_process()"
 
 
-def _fail(process: str, url: str) -> None:
-    """Run a job that fails, in a checkout of its own, and record what it printed."""
-    with tempfile.TemporaryDirectory(prefix="checkout-") as folder, ErrorPatternRepository.open(url) as repository:
+def run_demo(url: str) -> None:
+    """Run the three processes on the database, one after the other.
+
+    Raises:
+        subprocess.CalledProcessError: One of them failed.
+    """
+    for number, role in enumerate(("record", "record", "ask"), start=1):
+        subprocess.run([sys.executable, "-c", _PROCESS, role, str(number), url], check=True)  # noqa: S603 - ourselves
+
+
+def run_process() -> None:
+    """Run one process of the demo. Its arguments are the role, the number of the process and the database."""
+    role, number, url = sys.argv[1:]
+    with ErrorPatternRepository.open(url) as repository:
+        if role == "record":
+            _record_failing_job(number, repository)
+        else:
+            _ask_for_guidance(number, repository)
+
+
+def _record_failing_job(number: str, repository: ErrorPatternRepository) -> None:
+    with tempfile.TemporaryDirectory(prefix="checkout-") as folder:
         job = Path(folder) / "job.py"
         job.write_text(_JOB, encoding="utf-8")
         failed = subprocess.run([sys.executable, job], capture_output=True, text=True, check=False)  # noqa: S603 - as above
-        pattern = repository.record_failure(failed.stderr, preventive_checks=[_CHECK])
-        _say(f"process {process} ran {job}, which failed:\n\n{failed.stderr}")
-        _say(f"recorded as {pattern.pattern_id}, seen {pattern.frequency}x\n")
+    pattern = repository.record_failure(failed.stderr, preventive_checks=[_CHECK])
+    print_line(f"process {number} ran {job}, which failed:\n\n{failed.stderr}")
+    print_line(f"recorded as {pattern.pattern_id}, seen {pattern.frequency}x\n")
 
 
-def _ask(process: str, url: str) -> None:
-    """Before the same job: ask what went wrong in a context like this one."""
-    with ErrorPatternRepository.open(url) as repository:
-        _say(f"process {process} is about to do this:\n\n{_CONTEXT}\nand is told:\n")
-        _say(repository.guidance_for(_CONTEXT))
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-
-
-if __name__ == "__main__":
-    {"fail": _fail, "ask": _ask}[sys.argv[1]](*sys.argv[2:])
+def _ask_for_guidance(number: str, repository: ErrorPatternRepository) -> None:
+    print_line(f"process {number} is about to do this:\n\n{_CONTEXT}\nand gets this guidance:\n")
+    print_line(repository.guidance_for(_CONTEXT))

@@ -1,4 +1,4 @@
-"""What the command line reads and prints: plain lines, tables, JSON. Stored text never reaches a terminal as it is."""
+"""Input and output of the command line: lines, tables, JSON. Stored text reaches a terminal made safe alone."""
 
 import json
 import sys
@@ -21,15 +21,20 @@ from error_patterns.text import cut, one_line
 DEFAULT_URL = "sqlite:///error_patterns.db"
 
 DatabaseUrl = Annotated[
-    str, typer.Option("--database-url", envvar="ERROR_PATTERNS_DATABASE_URL", help="The database, as a SQLAlchemy URL.")
+    str,
+    typer.Option("--database-url", envvar="ERROR_PATTERNS_DATABASE_URL", help="The database, as a SQLAlchemy URL."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 _LONGEST_LINE = 100
 
 
-def given_text(text: str | None, file: Path | None) -> str:
-    """The text of the argument, of the file, or of standard input. OSError if the file cannot be read."""
+def read_text(text: str | None, file: Path | None) -> str:
+    """Read a text from the argument, the file, or standard input.
+
+    Raises:
+        OSError: The file or standard input cannot be read.
+    """
     if file is not None:
         if text is not None:
             raise typer.BadParameter("give a text or --file, not both")
@@ -41,8 +46,8 @@ def given_text(text: str | None, file: Path | None) -> str:
     return text or ""
 
 
-def short(text: str) -> str:
-    """The text on one line of moderate length."""
+def shorten(text: str) -> str:
+    """Shorten a text to one line of at most 100 characters."""
     return cut(one_line(text), _LONGEST_LINE)
 
 
@@ -52,7 +57,7 @@ def print_line(text: str) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table, whose last column wraps; without colours where standard output is not a terminal."""
+    """Print a table. Its last column wraps; it has no colours where standard output is not a terminal."""
     table = Table()
     for heading in headings:
         table.add_column(heading, no_wrap=heading != headings[-1], overflow="fold")
@@ -63,7 +68,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 @contextmanager
 def progress_bar(title: str, total: int) -> Generator[Callable[[int], None]]:
-    """A bar on standard error, where that is a terminal; what is yielded moves it by a number of steps."""
+    """Show a progress bar on standard error, if that is a terminal, and yield a function that advances it."""
     console = Console(stderr=True)
     if not console.is_terminal:  # older versions of Rich print an empty line there
         yield lambda steps: None
@@ -74,35 +79,44 @@ def progress_bar(title: str, total: int) -> Generator[Callable[[int], None]]:
 
 
 def print_json(value: object) -> None:
-    """Print JSON, ASCII alone."""
+    """Print a value as JSON of ASCII characters alone."""
     typer.echo(json.dumps(value, indent=2))
 
 
-def fields_of(pattern: ErrorPattern) -> dict[str, object]:
-    """The fields of a pattern as JSON has them, in their declared order."""
-    values = json_of(pattern)
+def print_pattern(pattern: ErrorPattern, line: str, *, as_json: bool) -> None:
+    """Print a pattern as JSON, or else the line about it."""
+    if as_json:
+        print_json(pattern_fields(pattern))
+    else:
+        print_line(line)
+
+
+def pattern_fields(pattern: ErrorPattern) -> dict[str, object]:
+    """Return the fields of a pattern as JSON values, in their declared order."""
+    values = json_fields(pattern)
     return {name: values[name] for name in type(pattern).model_fields}
 
 
-def json_of(value: BaseModel) -> dict[str, object]:
-    """The fields of a value as JSON has them."""
+def json_fields(value: BaseModel) -> dict[str, object]:
+    """Return the fields of a model as JSON values."""
     return value.model_dump(mode="json")
 
 
 def fail(reason: str) -> NoReturn:
-    """Say in one line on standard error why, and exit with 1."""
+    """Print the reason as one line on standard error, and exit with 1."""
     typer.echo(f"error: {one_line(reason)}", err=True)
     raise SystemExit(1)
 
 
-class _Undo(Exception):  # noqa: N818 - it is no error: it ends a transaction
+class _RollBack(Exception):  # noqa: N818 - it is no error: it ends a transaction
     pass
 
 
 @contextmanager
-def undone_if(dry_run: bool, repository: ErrorPatternRepository) -> Generator[ErrorPatternRepository]:
-    """A repository in a transaction, which is undone in a dry run: that says what would happen, as it did happen."""
-    with suppress(_Undo), repository.transaction() as together:
-        yield together
+def open_transaction(database_url: str, *, dry_run: bool) -> Generator[ErrorPatternRepository]:
+    """Open a repository in one transaction. A dry run rolls it back, and so knows exactly what would change."""
+    opened = ErrorPatternRepository.open(database_url)
+    with opened, suppress(_RollBack), opened.transaction() as repository:
+        yield repository
         if dry_run:
-            raise _Undo
+            raise _RollBack
