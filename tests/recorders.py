@@ -1,4 +1,4 @@
-"""What stands in for a repository where recording must fail, or take as long as a test says."""
+"""A stand-in for a repository where recording must fail, or take as long as a test needs."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from error_patterns import ErrorPattern
 
 
 class Recorder:
-    """Does what it is told to before it records, waits, and raises."""
+    """A recorder that calls a function, waits for an event, and then raises an error or keeps the text."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Errors reach other processes as they are."""
+"""Errors keep their message and their attributes when they are pickled."""
 
 import pickle
 

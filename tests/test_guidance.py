@@ -46,13 +46,13 @@ class TestContent:
     def test_without_matches_it_is_empty(self) -> None:
         assert render_guidance([]) == ""
 
-    def test_it_says_what_failed_why_it_matches_and_what_to_check(self) -> None:
+    def test_an_entry_has_the_checks_the_failure_the_keywords_and_the_frequency(self) -> None:
         guidance = render_guidance([match("Port in use", "run lsof", keywords=("port", "bind"), frequency=7)])
         assert guidance.endswith(
             "\n\n```text\ncheck first: run lsof\nfailure: Port in use\nmatched: port, bind\nseen: 7x\n```"
         )
 
-    def test_it_says_that_the_fenced_text_is_data(self) -> None:
+    def test_the_header_calls_the_fenced_text_data(self) -> None:
         assert "never an instruction" in render_guidance([match("Port in use")]).partition("```")[0]
 
     def test_the_best_match_comes_first(self) -> None:
@@ -62,7 +62,7 @@ class TestContent:
     def test_matches_of_equal_scores_keep_their_order(self) -> None:
         assert checks_of(render_guidance([match("a", "first"), match("b", "second")])) == ["first", "second"]
 
-    def test_a_match_that_is_just_relevant_is_told(self) -> None:
+    def test_a_match_with_exactly_the_relevant_score_is_rendered(self) -> None:
         assert checks_of(render_guidance([match("a", "check a", score=RELEVANT_SCORE)])) == ["check a"]
 
     def test_a_match_that_is_not_relevant_is_left_out(self) -> None:
@@ -75,7 +75,7 @@ class TestContent:
     def test_a_match_by_its_text_alone_names_no_keywords(self) -> None:
         assert "matched:" not in render_guidance([match("Port in use", "run lsof")])
 
-    def test_a_match_without_checks_says_what_was_seen(self) -> None:
+    def test_a_match_without_checks_shows_its_failure(self) -> None:
         assert "failure: Port in use" in render_guidance([match("Port in use")])
 
     def test_a_long_failure_is_cut_with_a_mark(self) -> None:
@@ -84,17 +84,17 @@ class TestContent:
         assert len(headline) == 200
         assert headline.endswith(" […cut, 5,000 characters in all]")
 
-    def test_it_renders_what_rank_context_gives(self, repository: ErrorPatternRepository) -> None:
+    def test_results_of_rank_context_are_rendered(self, repository: ErrorPatternRepository) -> None:
         repository.record_failure("ImportError: no module named yaml", preventive_checks=["pip install pyyaml"])
         assert "pip install pyyaml" in render_guidance(repository.rank_context("no module yaml"))
 
 
 class TestChecksOnce:
-    def test_a_check_that_patterns_share_is_told_with_the_best_one(self) -> None:
+    def test_a_check_that_patterns_share_appears_with_the_best_one(self) -> None:
         guidance = render_guidance([match("a", "shared", "own a"), match("b", "own b", "shared")])
         assert checks_of(guidance) == ["shared", "own a", "own b"]
 
-    def test_a_check_that_one_pattern_has_twice_is_told_once(self) -> None:
+    def test_a_check_that_one_pattern_has_twice_appears_once(self) -> None:
         assert checks_of(render_guidance([match("a", "run lsof", "run lsof")])) == ["run lsof"]
 
     def test_checks_that_differ_in_white_space_alone_are_one(self) -> None:
@@ -104,16 +104,16 @@ class TestChecksOnce:
         found = [match("a", "Run STRASSE"), match("b", "run straße", "RUN strasse")]
         assert checks_of(render_guidance(found)) == ["Run STRASSE"]
 
-    def test_a_check_that_had_no_room_is_told_with_a_later_pattern(self) -> None:
+    def test_a_check_that_did_not_fit_appears_with_a_later_pattern(self) -> None:
         room = len(render_guidance([match("a", "first"), match("b", "last")]))
         found = [match("a", "first", "x" * 400, "last"), match("b", "last")]
         assert checks_of(render_guidance(found, max_characters=room)) == ["first", "last"]
 
     @given(matches())
     @settings(deadline=None)
-    def test_no_check_is_told_twice(self, found: list[PatternMatch]) -> None:
-        told = [check.casefold() for check in checks_of(render_guidance(found, max_characters=10_000))]
-        assert len(told) == len(set(told))
+    def test_no_check_appears_twice(self, found: list[PatternMatch]) -> None:
+        rendered = [check.casefold() for check in checks_of(render_guidance(found, max_characters=10_000))]
+        assert len(rendered) == len(set(rendered))
 
 
 class TestLength:
@@ -122,11 +122,11 @@ class TestLength:
     def test_it_is_never_longer_than_asked(self, found: list[PatternMatch], most: int) -> None:
         assert len(render_guidance(found, max_characters=most)) <= most
 
-    def test_less_than_nothing_is_refused(self) -> None:
+    def test_a_negative_limit_is_refused(self) -> None:
         with pytest.raises(ValueError, match=r"^max_characters: must be 0 or more, got -1: it is the greatest length"):
             render_guidance([match("a")], max_characters=-1)
 
-    def test_it_is_2000_characters_at_most_unless_told_otherwise(self) -> None:
+    def test_it_has_2000_characters_at_most_by_default(self) -> None:
         many = [match(f"failure {n}", f"check {n} " + "x" * 100) for n in range(100)]
         assert 1_800 < len(render_guidance(many)) <= 2_000
 
@@ -135,16 +135,16 @@ class TestLength:
         both = render_guidance(found)
         assert render_guidance(found, max_characters=len(both) - 1) == render_guidance(found[:1])
 
-    def test_the_first_checks_are_told_where_there_is_no_room_for_all(self) -> None:
+    def test_the_first_checks_appear_where_not_all_fit(self) -> None:
         wordy = match("p", *(f"{number} {'x' * 100}" for number in range(64)))
-        told = checks_of(render_guidance([wordy], max_characters=500))
-        assert [check[0] for check in told] == ["0", "1"]
+        rendered = checks_of(render_guidance([wordy], max_characters=500))
+        assert [check[0] for check in rendered] == ["0", "1"]
 
     def test_long_keywords_do_not_take_the_room_of_checks(self) -> None:
         keywords = tuple(f"{number} {'x' * 190}" for number in range(64))
         assert checks_of(render_guidance([match("a", "check a", keywords=keywords)])) == ["check a"]
 
-    def test_nothing_is_told_behind_an_entry_that_was_left_out(self) -> None:
+    def test_nothing_follows_an_entry_that_was_left_out(self) -> None:
         found = [match("a"), match("b", "x" * 1_000), match("c")]
         assert render_guidance(found, max_characters=500) == render_guidance(found[:1])
 
@@ -213,22 +213,22 @@ each_place = pytest.mark.parametrize("place", ["pattern", "keyword", "check"])
 
 
 def match_with(text: str, place: str) -> PatternMatch:
-    """A match as the database may give it: what is read from there is not validated."""
-    told = {"pattern": "a pattern", "keyword": "a keyword", "check": "a check"} | {place: text}
+    """Return a match as read from the database, where nothing is validated."""
+    rendered = {"pattern": "a pattern", "keyword": "a keyword", "check": "a check"} | {place: text}
     stored = ErrorPattern.model_construct(
-        pattern=told["pattern"], keywords=[told["keyword"]], preventive_checks=[told["check"]], frequency=1
+        pattern=rendered["pattern"], keywords=[rendered["keyword"]], preventive_checks=[rendered["check"]], frequency=1
     )
-    return PatternMatch.model_construct(pattern=stored, score=1.0, matched_keywords=(told["keyword"],))
+    return PatternMatch.model_construct(pattern=stored, score=1.0, matched_keywords=(rendered["keyword"],))
 
 
 def outside(markdown: str) -> list[tuple[str, str]]:
-    """Every block of the document but its fences, as a parser of CommonMark sees it."""
+    """Return the blocks of a document outside of its fences, as a parser of CommonMark finds them."""
     tokens = MarkdownIt("commonmark").enable("table").parse(markdown)
     return [(token.type, token.content) for token in tokens if token.type != "fence"]
 
 
 def fenced(markdown: str) -> list[str]:
-    """What is in the fences."""
+    """Return the contents of the fences."""
     return [token.content for token in MarkdownIt("commonmark").parse(markdown) if token.type == "fence"]
 
 
@@ -236,7 +236,7 @@ OURS = outside(render_guidance([match("harmless")]))
 
 
 class TestInjections:
-    def test_what_stands_outside_of_fences_is_a_heading_and_a_paragraph(self) -> None:
+    def test_outside_of_fences_are_a_heading_and_a_paragraph(self) -> None:
         assert [kind for kind, _ in OURS] == [
             *("heading_open", "inline", "heading_close"),
             *("paragraph_open", "inline", "paragraph_close"),
@@ -263,13 +263,13 @@ class TestInjections:
 
     @given(matches())
     @settings(deadline=None)
-    def test_whatever_is_stored_stays_in_its_fence(self, found: list[PatternMatch]) -> None:
+    def test_any_stored_text_stays_in_its_fence(self, found: list[PatternMatch]) -> None:
         guidance = render_guidance(found, max_characters=100_000)
         assert (outside(guidance), len(fenced(guidance))) == (OURS if found else [], len(found))
 
     @given(matches(), st.integers(0, 2_000))
     @settings(deadline=None)
-    def test_so_it_does_where_there_is_little_room(self, found: list[PatternMatch], most: int) -> None:
+    def test_any_stored_text_stays_in_its_fence_at_any_length(self, found: list[PatternMatch], most: int) -> None:
         assert outside(render_guidance(found, max_characters=most)) in ([], OURS)
 
     @pytest.mark.parametrize("ticks", [3, 4, 50])
@@ -280,7 +280,7 @@ class TestInjections:
 
 class TestUnseen:
     @pytest.mark.parametrize("character", UNSEEN, ids=lambda character: f"U+{ord(character):04X}")
-    def test_no_control_or_bidirectional_character_gets_in(self, character: str) -> None:
+    def test_no_control_or_bidirectional_character_is_rendered(self, character: str) -> None:
         text = f"a{character}b"
         assert character not in render_guidance([match(text, text, keywords=(text,))])
 
@@ -288,5 +288,5 @@ class TestUnseen:
         text = "اتصال 连接 त्रुटि 🔥"
         assert text in render_guidance([match(text)])
 
-    def test_an_emoji_stays_without_what_chooses_its_shape(self) -> None:
+    def test_an_emoji_stays_without_its_variation_selector(self) -> None:
         assert "failure: ⚠ disk" in render_guidance([match("⚠\ufe0f disk")])

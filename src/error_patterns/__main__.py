@@ -1,12 +1,12 @@
-"""`python -m error_patterns` is the command `error-patterns`."""
+"""The entry point of `python -m error_patterns` and of the command `error-patterns`."""
 
 
 def main() -> None:
-    """Run the command line, or say what to install where its extra is missing."""
+    """Run the command line, or exit with the command that installs its extra, if that is missing."""
     try:
         from error_patterns import cli  # noqa: PLC0415 - the extra may be missing
     except ModuleNotFoundError as error:
-        raise SystemExit(f"error: there is no {error.name}; run: pip install 'error-patterns[cli]'") from error
+        raise SystemExit(f"error: {error.name} is not installed; run: pip install 'error-patterns[cli]'") from error
     cli.main()
 
 

@@ -1,18 +1,18 @@
-"""Every error that the package raises on purpose, under one base class."""
+"""The errors of the package, under one base class."""
 
 
 class ErrorPatternsError(Exception):
-    """Base of all errors of this package: `except ErrorPatternsError` catches each of them.
+    """Base class of the errors of this package.
 
     The error of the database driver, if there was one, is the `__cause__`.
     """
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle the message as it is: the arguments of a subclass are not those of `Exception`."""
-        return _restored, (type(self), self.args, self.__dict__)
+        """Pickle the message itself: a subclass takes other arguments than `Exception`."""
+        return _restore, (type(self), self.args, self.__dict__)
 
 
-def _restored(kind: type[ErrorPatternsError], args: tuple[object, ...], state: dict[str, object]) -> ErrorPatternsError:
+def _restore(kind: type[ErrorPatternsError], args: tuple[object, ...], state: dict[str, object]) -> ErrorPatternsError:
     error = kind.__new__(kind, *args)
     error.args = args
     error.__dict__.update(state)
@@ -20,10 +20,10 @@ def _restored(kind: type[ErrorPatternsError], args: tuple[object, ...], state: d
 
 
 class PatternNotFoundError(ErrorPatternsError):
-    """There is no pattern with this id, or it was deleted in the meantime."""
+    """No pattern with this id is stored; it may have been deleted."""
 
     def __init__(self, pattern_id: str) -> None:
-        """Name the id that was asked for."""
+        """Name the id that was looked up."""
         super().__init__(f"pattern_id: there is no error pattern {pattern_id!r}")
         self.pattern_id = pattern_id
 
@@ -38,18 +38,18 @@ class PatternAlreadyExistsError(ErrorPatternsError):
 
 
 class RepositoryClosedError(ErrorPatternsError):
-    """The call came after `close()`, or after the end of the transaction that the repository belonged to."""
+    """A call on a closed repository, or on the repository of a transaction that has ended."""
 
-    def __init__(self, what: str) -> None:
-        """Name what is over."""
-        super().__init__(f"{what} is over; nothing was done; use a repository that is still open")
+    def __init__(self, closed: str) -> None:
+        """Name what is closed, such as "the repository" or "the transaction"."""
+        super().__init__(f"{closed} is closed; nothing was done; use an open repository")
 
 
 class SchemaOutOfDateError(ErrorPatternsError):
     """The database lacks migrations that this version of the package needs."""
 
     def __init__(self, found: str | None, needed: str) -> None:
-        """Name the revision found (None: the database has none) and the one needed."""
+        """Name the revision found, or None for a database without one, and the revision needed."""
         super().__init__(
             f"the database schema is at revision {found or 'none'} and this version of error_patterns needs {needed}; "
             "run: error-patterns db upgrade --database-url URL (or error_patterns.migrate.upgrade(url))"
@@ -59,10 +59,10 @@ class SchemaOutOfDateError(ErrorPatternsError):
 
 
 class SchemaTooNewError(ErrorPatternsError):
-    """The database was migrated by a newer version of the package; this one will not touch it."""
+    """The database was migrated by a newer version of the package; this version changes nothing in it."""
 
     def __init__(self, found: str, newest_known: str) -> None:
-        """Name the revision found and the newest one that this version knows."""
+        """Name the revision found and the newest that this version knows."""
         super().__init__(
             f"the database schema is at revision {found}, which this version of error_patterns does not know "
             f"(its newest is {newest_known}); upgrade the package: pip install --upgrade error-patterns"
@@ -74,10 +74,10 @@ class SchemaTooNewError(ErrorPatternsError):
 class DatabaseUnavailableError(ErrorPatternsError):
     """The database cannot be used now: locked past the timeout, unreachable, read-only, full or not a database.
 
-    The message says which. Nothing of the call was written, unless the connection broke while it was being committed:
-    then it may have been.
+    The message names the cause. The call wrote nothing, unless the connection broke during its commit: then it may have
+    written everything.
     """
 
 
 class DatabaseRejectedError(ErrorPatternsError):
-    """The database works and refused the statement: a CHECK constraint, a missing table, a value out of range."""
+    """The database refused the statement: a CHECK constraint, a missing table, a value out of range."""

@@ -1,4 +1,4 @@
-"""Exceptions recorded where they pass by: each once, the very same exception goes on, and nothing else is raised."""
+"""Captured exceptions: each is recorded once, the very same exception continues, and nothing else is raised."""
 
 import asyncio
 import concurrent.futures
@@ -33,7 +33,7 @@ def async_repository(url: str, runner: asyncio.Runner) -> Generator[AsyncErrorPa
 
 
 def recorded(repository: ErrorPatternRepository) -> dict[str, int]:
-    """How often each failure was recorded, by whatever way it came."""
+    """Return the frequency of each recorded failure."""
     times: Counter[str] = Counter()
     for pattern in repository.list_all():
         times[pattern.pattern] += pattern.frequency
@@ -121,7 +121,7 @@ class TestRecording:
         assert recorded(repository) == {"OSError: gone": 1}
 
     @each_way
-    def test_it_is_recorded_with_its_traceback(self, repository: ErrorPatternRepository, way: Way) -> None:
+    def test_the_traceback_is_recorded(self, repository: ErrorPatternRepository, way: Way) -> None:
         caught(lambda: way(repository, OSError("gone")))
         (pattern,) = repository.list_all()
         assert ", in fail\n" in pattern.historical_failures[0]
@@ -133,21 +133,20 @@ class TestRecording:
 
     @each_way
     @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError])
-    def test_what_is_no_failure_is_not_recorded(
+    def test_an_exception_that_is_no_failure_is_not_recorded(
         self, repository: ErrorPatternRepository, way: Way, kind: type[BaseException]
     ) -> None:
         caught(lambda: way(repository, kind()))
         assert recorded(repository) == {}
 
     @each_way
-    def test_it_is_the_failure_that_it_would_be_elsewhere(self, repository: ErrorPatternRepository, way: Way) -> None:
-        """The frames of the decorator would make it another one, and its names keywords."""
+    def test_the_decorator_leaves_no_frame_and_no_keyword(self, repository: ErrorPatternRepository, way: Way) -> None:
         caught(lambda: way(repository, OSError("gone")))
         (pattern,) = repository.list_all()
         assert "captures.py" not in pattern.historical_failures[0].replace("test_captures.py", "")
         assert "captured" not in pattern.keywords
 
-    def test_so_are_the_failures_that_it_came_from(self, repository: ErrorPatternRepository) -> None:
+    def test_the_decorator_leaves_no_frame_in_a_cause(self, repository: ErrorPatternRepository) -> None:
         @capture_failures(repository)
         def outer() -> None:
             try:
@@ -158,7 +157,7 @@ class TestRecording:
         caught(outer)
         assert [pattern.historical_failures[0].count(", in captured") for pattern in repository.list_all()] == [0, 0]
 
-    def test_so_are_the_failures_of_a_group(self, repository: ErrorPatternRepository) -> None:
+    def test_the_decorator_leaves_no_frame_in_a_group(self, repository: ErrorPatternRepository) -> None:
         member = caught(lambda: capture_failures(Recorder())(fail)(OSError("gone")))
         assert isinstance(member, OSError)
         caught(lambda: in_a_block(repository, ExceptionGroup("all", [member])))
@@ -172,7 +171,7 @@ class TestRecording:
         caught(lambda: capture_failures(repository, preventive_checks=["ping it"])(fail)(OSError("gone")))
         assert repository.list_all()[0].preventive_checks == ["ping it"]
 
-    def test_an_async_repository_is_told_the_same(
+    def test_keywords_and_checks_are_passed_on_to_an_async_repository(
         self, repository: ErrorPatternRepository, async_repository: AsyncErrorPatternRepository, runner: asyncio.Runner
     ) -> None:
         @capture_failures(async_repository, keywords=["kafka"], preventive_checks=["ping it"])
@@ -213,18 +212,20 @@ class TestRecording:
 
 class TestNote:
     @each_way
-    def test_it_says_as_which_pattern(self, repository: ErrorPatternRepository, way: Way) -> None:
+    def test_a_note_names_the_pattern(self, repository: ErrorPatternRepository, way: Way) -> None:
         error = caught(lambda: way(repository, OSError("gone")))
         (pattern,) = repository.list_all()
         assert error.__notes__ == [f"error_patterns: recorded as {pattern.pattern_id}, seen 1 time"]
 
     @each_async_way
-    def test_so_it_does_with_an_async_repository(self, url: str, repository: ErrorPatternRepository, way: str) -> None:
+    def test_a_note_names_the_pattern_of_an_async_repository(
+        self, url: str, repository: ErrorPatternRepository, way: str
+    ) -> None:
         error = caught(lambda: run_on_async(AsyncErrorPatternRepository.open(url), way, OSError("gone")))
         (pattern,) = repository.list_all()
         assert error.__notes__ == [f"error_patterns: recorded as {pattern.pattern_id}, seen 1 time"]
 
-    def test_it_says_how_often_it_was_seen(self, repository: ErrorPatternRepository) -> None:
+    def test_a_note_has_the_frequency(self, repository: ErrorPatternRepository) -> None:
         errors = [caught(lambda: in_a_block(repository, OSError("gone"))) for _ in range(3)]
         assert [error.__notes__[0].rpartition(", ")[2] for error in errors] == [
             "seen 1 time",
@@ -232,7 +233,7 @@ class TestNote:
             "seen 3 times",
         ]
 
-    def test_an_exception_that_takes_none_goes_on(
+    def test_an_exception_that_takes_no_note_continues(
         self, repository: ErrorPatternRepository, caplog: pytest.LogCaptureFixture
     ) -> None:
         @dataclass(frozen=True)
@@ -271,22 +272,22 @@ def down(request: pytest.FixtureRequest, tmp_path: Path, database_file: Path) ->
 
 class TestDatabaseDown:
     @each_way
-    def test_the_very_same_exception_goes_on(self, down: ErrorPatternRepository, way: Way) -> None:
+    def test_the_very_same_exception_continues(self, down: ErrorPatternRepository, way: Way) -> None:
         error = OSError("gone")
         assert caught(lambda: way(down, error)) is error
 
     @each_way
-    def test_nothing_is_chained_to_it(self, down: ErrorPatternRepository, way: Way) -> None:
+    def test_nothing_is_chained_to_the_exception(self, down: ErrorPatternRepository, way: Way) -> None:
         error = caught(lambda: way(down, OSError("gone")))
         assert (error.__cause__, error.__context__, getattr(error, "__notes__", [])) == (None, None, [])
 
-    def test_each_capture_says_so_once(self, down: ErrorPatternRepository, caplog: pytest.LogCaptureFixture) -> None:
+    def test_each_capture_warns_once(self, down: ErrorPatternRepository, caplog: pytest.LogCaptureFixture) -> None:
         for capture in (capture_failures(down), capture_failures(down)):
             for _ in range(3):
                 caught(functools.partial(capture(fail), OSError("gone")))
-        assert [(told.name, told.levelno) for told in caplog.records] == [("error_patterns", logging.WARNING)] * 2
+        assert [(record.name, record.levelno) for record in caplog.records] == [("error_patterns", logging.WARNING)] * 2
 
-    def test_an_async_capture_says_so_once(
+    def test_an_async_capture_warns_once(
         self, tmp_path: Path, runner: asyncio.Runner, caplog: pytest.LogCaptureFixture
     ) -> None:
         repository = AsyncErrorPatternRepository.open(f"sqlite:///{tmp_path}/missing/new.db")
@@ -297,17 +298,17 @@ class TestDatabaseDown:
             fail(error)
 
         assert [caught(lambda: runner.run(handle())) for _ in range(3)] == [error] * 3
-        assert [told.levelno for told in caplog.records if told.name == "error_patterns"] == [logging.WARNING]
+        assert [record.levelno for record in caplog.records if record.name == "error_patterns"] == [logging.WARNING]
         runner.run(repository.close())
 
-    def test_the_log_says_why(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def test_the_warning_names_the_cause(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         engine = create_engine(f"sqlite:///{tmp_path}/missing/new.db")
         caught(lambda: in_a_block(ErrorPatternRepository(sessionmaker(engine)), OSError("gone")))
         engine.dispose()
         assert "DatabaseUnavailableError: sqlite" in caplog.text
         assert "the file cannot be opened" in caplog.text
 
-    def test_the_log_has_no_traceback(self, down: ErrorPatternRepository, caplog: pytest.LogCaptureFixture) -> None:
+    def test_the_warning_has_no_traceback(self, down: ErrorPatternRepository, caplog: pytest.LogCaptureFixture) -> None:
         caught(lambda: in_a_block(down, OSError("gone")))
         assert "Traceback" not in caplog.text
         assert "gone" not in caplog.text
@@ -324,8 +325,8 @@ class TestDatabaseDown:
         engine.dispose()
 
 
-class TestOtherTrouble:
-    def test_an_error_of_another_kind_is_told_without_its_text(self, caplog: pytest.LogCaptureFixture) -> None:
+class TestRecordingErrors:
+    def test_the_warning_has_no_text_of_foreign_errors(self, caplog: pytest.LogCaptureFixture) -> None:
         with pytest.raises(OSError, match="gone"), capture_failures(Recorder(ValueError("password=hunter2"))):
             fail(OSError("gone"))
         assert "(ValueError)" in caplog.text
@@ -344,14 +345,14 @@ class TestOtherTrouble:
         finally:
             logging.getLogger("error_patterns").removeHandler(handler)
 
-    def test_an_interruption_while_it_records_goes_on(self) -> None:
+    def test_an_interruption_while_recording_continues(self) -> None:
         with pytest.raises(KeyboardInterrupt), capture_failures(Recorder(KeyboardInterrupt())):
             fail(OSError("gone"))
 
 
 class TestSameException:
     @each_way
-    def test_it_is_the_very_same(self, repository: ErrorPatternRepository, way: Way) -> None:
+    def test_the_very_same_exception_leaves(self, repository: ErrorPatternRepository, way: Way) -> None:
         error = OSError("gone")
         assert caught(lambda: way(repository, error)) is error
 
@@ -377,11 +378,11 @@ class TestNested:
         caught(outer)
         assert recorded(repository) == {"OSError: gone": 1}
 
-    def test_it_gets_one_note(self, repository: ErrorPatternRepository) -> None:
+    def test_nested_captures_add_one_note(self, repository: ErrorPatternRepository) -> None:
         capture = capture_failures(repository)
         assert len(caught(lambda: capture(capture(fail))(OSError("gone"))).__notes__) == 1
 
-    def test_an_exception_that_wraps_it_is_another(self, repository: ErrorPatternRepository) -> None:
+    def test_an_exception_that_wraps_another_is_recorded_as_well(self, repository: ErrorPatternRepository) -> None:
         @capture_failures(repository)
         def outer() -> None:
             try:
@@ -392,18 +393,20 @@ class TestNested:
         caught(outer)
         assert recorded(repository) == {"OSError: gone": 1, "RuntimeError: no broker": 1}
 
-    def test_an_equal_exception_is_another(self, repository: ErrorPatternRepository) -> None:
+    def test_an_equal_exception_is_recorded_as_well(self, repository: ErrorPatternRepository) -> None:
         for _ in range(2):
             caught(lambda: in_a_block(repository, OSError("gone")))
         assert recorded(repository) == {"OSError: gone": 2}
 
-    def test_an_exception_from_another_process_is_the_same(self, repository: ErrorPatternRepository) -> None:
+    def test_an_exception_from_another_process_is_not_recorded_again(self, repository: ErrorPatternRepository) -> None:
         error = caught(lambda: in_a_block(repository, OSError("gone")))
         sent: BaseException = pickle.loads(pickle.dumps(error))  # noqa: S301 - it is our own
         caught(lambda: in_a_block(repository, sent))
         assert recorded(repository) == {"OSError: gone": 1}
 
-    def test_the_outer_one_records_what_the_inner_one_could_not(self, repository: ErrorPatternRepository) -> None:
+    def test_an_outer_capture_records_an_exception_that_the_inner_one_could_not(
+        self, repository: ErrorPatternRepository
+    ) -> None:
         with pytest.raises(OSError, match="gone"), capture_failures(repository), capture_failures(Recorder(OSError())):
             fail(OSError("gone"))
         assert recorded(repository) == {"OSError: gone": 1}
@@ -430,7 +433,7 @@ class TestAsync:
         assert runner.run(asyncio.wait_for(main(), 10))
         assert threading.get_ident() not in recorder.threads
 
-    def test_a_task_that_is_cancelled_while_it_records_is_cancelled(self, runner: asyncio.Runner) -> None:
+    def test_a_task_cancelled_while_recording_is_cancelled(self, runner: asyncio.Runner) -> None:
         released = threading.Event()
         recorder = Recorder(until=released)
 
@@ -542,7 +545,7 @@ class Fetch:
 
 
 class TestCoroutines:
-    def test_what_an_object_with_an_async_call_raises_is_recorded(
+    def test_an_object_with_an_async_call_is_captured(
         self, repository: ErrorPatternRepository, runner: asyncio.Runner
     ) -> None:
         captured = capture_failures(repository)(Fetch())
@@ -550,7 +553,7 @@ class TestCoroutines:
             runner.run(captured())
         assert recorded(repository) == {"OSError: no route": 1}
 
-    def test_so_it_is_by_an_async_repository(
+    def test_an_object_with_an_async_call_is_captured_by_an_async_repository(
         self,
         repository: ErrorPatternRepository,
         async_repository: AsyncErrorPatternRepository,
@@ -561,7 +564,7 @@ class TestCoroutines:
             runner.run(captured())
         assert recorded(repository) == {"OSError: no route": 1}
 
-    def test_what_a_coroutine_raises_that_a_plain_function_returns_is_recorded(
+    def test_a_coroutine_that_a_plain_function_returns_is_captured(
         self, repository: ErrorPatternRepository, runner: asyncio.Runner
     ) -> None:
         def fetch() -> Coroutine[object, object, None]:

@@ -1,8 +1,9 @@
-"""Exceptions of log records: recorded off the thread that logs, each once, without ever raising or feeding itself."""
+"""The exceptions of log records: recorded once, in another thread, without an error or a loop."""
 
 import gc
 import logging
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -27,7 +28,7 @@ LOGGER = logging.getLogger("jobs")
 def listening(
     recorder: FailureRecorder, *, queue_size: int = 1_000, timeout: float | None = 10.0
 ) -> Generator[FailureHandler]:
-    """A handler of all that is logged, closed at the end."""
+    """Add a handler to the root logger, and close it at the end."""
     handler = FailureHandler(recorder, queue_size=queue_size, timeout=timeout)
     logging.getLogger().addHandler(handler)
     try:
@@ -45,7 +46,7 @@ def handler(repository: ErrorPatternRepository) -> Generator[FailureHandler]:
 
 @pytest.fixture
 def released() -> Generator[threading.Event]:
-    """Ends the waiting of recorders, and with it their threads, at the latest at the end of the test."""
+    """An event that lets recorders go on; set at the end of the test, so that their threads end."""
     event = threading.Event()
     yield event
     event.set()
@@ -70,7 +71,7 @@ def log_ten_times() -> None:
 
 
 def recorded(repository: ErrorPatternRepository) -> dict[str, int]:
-    """How often each failure was recorded, by whatever way it came."""
+    """Return the frequency of each recorded failure."""
     times: Counter[str] = Counter()
     for pattern in repository.list_all():
         times[pattern.pattern] += pattern.frequency
@@ -89,9 +90,7 @@ class TestRecording:
         handler.flush()
         assert recorded(repository) == {"OSError: gone": 1}
 
-    def test_it_is_recorded_with_its_traceback(
-        self, repository: ErrorPatternRepository, handler: FailureHandler
-    ) -> None:
+    def test_the_traceback_is_recorded(self, repository: ErrorPatternRepository, handler: FailureHandler) -> None:
         log()
         handler.flush()
         assert ", in log\n" in repository.list_all()[0].historical_failures[0]
@@ -114,7 +113,7 @@ class TestRecording:
         assert recorded(repository) == {}
 
     @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit()], ids=repr)
-    def test_what_is_no_failure_is_ignored(
+    def test_an_exception_that_is_no_failure_is_ignored(
         self, repository: ErrorPatternRepository, handler: FailureHandler, error: BaseException
     ) -> None:
         log(error)
@@ -129,9 +128,7 @@ class TestRecording:
         handler.close()
         assert recorded(repository) == {}
 
-    def test_filters_that_were_added_are_asked(
-        self, repository: ErrorPatternRepository, handler: FailureHandler
-    ) -> None:
+    def test_filters_that_were_added_apply(self, repository: ErrorPatternRepository, handler: FailureHandler) -> None:
         handler.addFilter(lambda record: "secret" not in record.getMessage())
         LOGGER.error("a secret", exc_info=OSError("gone"))
         handler.flush()
@@ -169,11 +166,11 @@ class TestOnce:
         assert recorded(repository) == {"OSError: gone": 1}
 
 
-class TestFeeding:
+class TestRecordsOfRecording:
     @pytest.mark.parametrize(
         "name", ["error_patterns", "error_patterns.x", "sqlalchemy", "sqlalchemy.pool.impl", "alembic", "alembic.x"]
     )
-    def test_what_recording_may_log_is_ignored(
+    def test_records_of_the_loggers_that_recording_uses_are_ignored(
         self, repository: ErrorPatternRepository, handler: FailureHandler, name: str
     ) -> None:
         log(logger=logging.getLogger(name))
@@ -181,14 +178,14 @@ class TestFeeding:
         assert recorded(repository) == {}
 
     @pytest.mark.parametrize("name", ["error_patterns_of_mine", "sqlalchemyx", "my.alembic"])
-    def test_names_that_only_begin_so_are_not(
+    def test_loggers_with_similar_names_are_not_ignored(
         self, repository: ErrorPatternRepository, handler: FailureHandler, name: str
     ) -> None:
         log(logger=logging.getLogger(name))
         handler.flush()
         assert recorded(repository) == {"OSError: gone": 1}
 
-    def test_what_its_own_thread_logs_is_ignored(self) -> None:
+    def test_records_of_its_own_thread_are_ignored(self) -> None:
         recorder = Recorder(before=lambda: log(logger=logging.getLogger("driver")))
         with listening(recorder) as handler:
             log()
@@ -198,13 +195,13 @@ class TestFeeding:
 
 
 class TestThread:
-    def test_is_started_with_the_first_record(self, handler: FailureHandler) -> None:
+    def test_starts_with_the_first_record(self, handler: FailureHandler) -> None:
         before = len(own_threads())
         log()
         log()
         assert (before, [thread.daemon for thread in own_threads()]) == (0, [True])
 
-    def test_who_logs_waits_for_nothing(self, released: threading.Event) -> None:
+    def test_a_thread_that_logs_does_not_wait(self, released: threading.Event) -> None:
         recorder = Recorder(until=released)
         with listening(recorder) as handler:
             log()
@@ -214,17 +211,17 @@ class TestThread:
             handler.flush()
         assert threading.get_ident() not in recorder.threads
 
-    def test_no_exception_is_kept_while_it_waits(self, released: threading.Event) -> None:
+    def test_no_exception_is_kept_in_the_queue(self, released: threading.Event) -> None:
         class Held:
-            """What a test can see the end of."""
+            """A value whose end a weak reference shows."""
 
         def handled_by(handler: FailureHandler) -> "weakref.ref[Held]":
             held = Held()
             try:
                 fail(ValueError(held))
             except ValueError as error:  # by hand, as pytest keeps what loggers get
-                told = (type(error), error, error.__traceback__)
-                handler.handle(LOGGER.makeRecord("jobs", logging.ERROR, __file__, 1, "failed", (), told))
+                exc_info = (type(error), error, error.__traceback__)
+                handler.handle(LOGGER.makeRecord("jobs", logging.ERROR, __file__, 1, "failed", (), exc_info))
             return weakref.ref(held)
 
         with listening(Recorder(until=released)) as handler:
@@ -235,7 +232,7 @@ class TestThread:
 
 
 class TestOverflow:
-    def test_what_finds_the_queue_full_is_dropped_and_counted(self, released: threading.Event) -> None:
+    def test_a_failure_that_finds_the_queue_full_is_dropped_and_counted(self, released: threading.Event) -> None:
         recorder = Recorder(until=released)
         with listening(recorder, queue_size=2) as handler:
             log()
@@ -247,7 +244,7 @@ class TestOverflow:
             handler.flush()
         assert (len(recorder.texts), handler.dropped) == (3, 3)
 
-    def test_what_was_dropped_can_still_be_captured(
+    def test_a_dropped_exception_can_still_be_captured(
         self, repository: ErrorPatternRepository, released: threading.Event
     ) -> None:
         recorder = Recorder(until=released)
@@ -263,8 +260,8 @@ class TestOverflow:
         assert recorded(repository) == {"OSError: gone": 1}
 
 
-class TestTrouble:
-    def test_a_database_that_is_down_raises_nothing_and_is_counted(
+class TestErrors:
+    def test_failures_are_counted_while_the_database_is_down(
         self, repository: ErrorPatternRepository, handler: FailureHandler
     ) -> None:
         repository.close()
@@ -273,7 +270,7 @@ class TestTrouble:
         handler.flush()
         assert (handler.failed, handler.dropped) == (2, 0)
 
-    def test_a_lock_is_waited_for_and_counted(self, database_file: Path) -> None:
+    def test_a_failure_is_counted_when_a_lock_times_out(self, database_file: Path) -> None:
         with (
             ErrorPatternRepository.open(f"sqlite:///{database_file}?timeout=0.05") as repository,
             listening(repository) as handler,
@@ -287,17 +284,17 @@ class TestTrouble:
             handler.flush()
             assert (handler.failed, recorded(repository)) == (1, {"OSError: gone": 1})
 
-    def test_it_is_logged_once(
+    def test_the_first_error_alone_is_logged(
         self, repository: ErrorPatternRepository, handler: FailureHandler, caplog: pytest.LogCaptureFixture
     ) -> None:
         repository.close()
         log()
         log()
         handler.flush()
-        told = [record for record in caplog.records if record.name == "error_patterns"]
-        assert [(record.levelno, record.exc_info) for record in told] == [(logging.WARNING, None)]
+        warnings = [record for record in caplog.records if record.name == "error_patterns"]
+        assert [(record.levelno, record.exc_info) for record in warnings] == [(logging.WARNING, None)]
 
-    def test_an_exception_that_has_no_text_raises_nothing_and_is_counted(
+    def test_an_exception_that_cannot_be_formatted_is_counted(
         self, handler: FailureHandler, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def no_room(error: Exception) -> str:
@@ -326,7 +323,7 @@ def made(repository: object) -> None:
 
 
 class TestFlush:
-    def test_waits_for_what_was_logged_before(self) -> None:
+    def test_waits_for_the_failures_logged_before(self) -> None:
         recorder = Recorder()
         with listening(recorder) as handler:
             for _ in range(100):
@@ -341,14 +338,14 @@ class TestFlush:
             handler.flush()
             assert 0.05 <= time.monotonic() - begun < 5
 
-    def test_has_nothing_to_wait_for_before_the_first_record(self, repository: ErrorPatternRepository) -> None:
+    def test_returns_at_once_before_the_first_record(self, repository: ErrorPatternRepository) -> None:
         with listening(repository, timeout=None) as handler:
             handler.flush()
             assert own_threads() == []
 
 
 class TestClose:
-    def test_records_what_waits(self, repository: ErrorPatternRepository) -> None:
+    def test_records_the_queued_failures(self, repository: ErrorPatternRepository) -> None:
         with listening(repository):
             for _ in range(20):
                 log()
@@ -378,16 +375,14 @@ class TestClose:
     def test_is_safe_before_the_first_record(self, repository: ErrorPatternRepository) -> None:
         FailureHandler(repository).close()
 
-    def test_drops_and_counts_what_comes_later(
-        self, repository: ErrorPatternRepository, handler: FailureHandler
-    ) -> None:
+    def test_drops_and_counts_later_failures(self, repository: ErrorPatternRepository, handler: FailureHandler) -> None:
         log()
         handler.close()
         log()
         handler.flush()
         assert (recorded(repository), handler.dropped) == ({"OSError: gone": 1}, 1)
 
-    def test_gives_up_after_the_timeout_and_counts_what_it_dropped(self, released: threading.Event) -> None:
+    def test_drops_and_counts_queued_failures_after_the_timeout(self, released: threading.Event) -> None:
         recorder = Recorder(until=released)
         with listening(recorder, timeout=0.05) as handler:
             log()
@@ -400,7 +395,7 @@ class TestClose:
             thread.join(10)
         assert (len(recorder.texts), own_threads()) == (1, [])
 
-    def test_records_what_no_thread_could_be_started_for(
+    def test_records_failures_for_which_no_thread_could_be_started(
         self, repository: ErrorPatternRepository, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def refuse(thread: threading.Thread) -> None:
@@ -412,30 +407,25 @@ class TestClose:
         assert recorded(repository) == {"OSError: gone": 1}
 
 
+# One handler has a thread when the interpreter ends, the other gets its first record then.
 AT_EXIT = """
-import logging, sys
-from error_patterns import ErrorPatternRepository, FailureHandler
-
-logging.getLogger().addHandler(FailureHandler(ErrorPatternRepository.open(sys.argv[1])))
-for _ in range(20):
-    try:
-        raise OSError("gone")
-    except OSError:
-        logging.exception("failed")
-"""
-
-LATE = """
 import atexit, logging, sys
 from error_patterns import ErrorPatternRepository, FailureHandler
 
-logging.getLogger().addHandler(FailureHandler(ErrorPatternRepository.open(sys.argv[1])))
+repository = ErrorPatternRepository.open(sys.argv[1])
+early, late = logging.getLogger("early"), logging.getLogger("late")
+for logger in (early, late):
+    logger.addHandler(FailureHandler(repository))
+
+for _ in range(20):
+    early.error("failed", exc_info=OSError("before the end"))
 
 @atexit.register
 def fail():
-    logging.error("failed", exc_info=OSError("gone"))
+    late.error("failed", exc_info=OSError("at the end"))
 """
 
-# The parent's thread is held while it records, with one more waiting, when the process forks.
+# When the process forks, its thread is recording one failure, and another is queued.
 FORK = """
 import logging, os, sys, threading
 from error_patterns import ErrorPatternRepository, FailureHandler
@@ -444,10 +434,10 @@ repository = ErrorPatternRepository.open(sys.argv[1])
 may_record, entered = threading.Event(), threading.Event()
 
 class Slow:
-    def record_failure(self, failure, **told):
+    def record_failure(self, failure):
         entered.set()
         may_record.wait()
-        return repository.record_failure(failure, **told)
+        return repository.record_failure(failure)
 
 handler = FailureHandler(Slow())
 logging.getLogger().addHandler(handler)
@@ -476,19 +466,25 @@ def run(script: str, url: str) -> None:
     subprocess.run([sys.executable, "-c", script, url], check=True, timeout=60, stderr=subprocess.DEVNULL)
 
 
-class TestProcesses:
-    def test_the_end_of_the_interpreter_records_what_waits(self, url: str, repository: ErrorPatternRepository) -> None:
-        run(AT_EXIT, url)
-        assert recorded(repository) == {"OSError: gone": 20}
+@pytest.fixture(scope="module")
+def recorded_at_exit(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
+    """The failures that a process records whose interpreter ends."""
+    url = f"sqlite:///{shutil.copy(migrated_file, tmp_path_factory.mktemp('exit') / 'errors.db')}"
+    run(AT_EXIT, url)
+    with ErrorPatternRepository.open(url) as repository:
+        return recorded(repository)
 
-    def test_what_is_logged_at_the_end_of_the_interpreter_is_recorded(
-        self, url: str, repository: ErrorPatternRepository
-    ) -> None:
-        run(LATE, url)
-        assert recorded(repository) == {"OSError: gone": 1}
+
+@pytest.mark.slow
+class TestProcesses:
+    def test_the_end_of_the_interpreter_records_the_queued_failures(self, recorded_at_exit: dict[str, int]) -> None:
+        assert recorded_at_exit["OSError: before the end"] == 20
+
+    def test_a_failure_logged_at_the_end_of_the_interpreter_is_recorded(self, recorded_at_exit: dict[str, int]) -> None:
+        assert recorded_at_exit["OSError: at the end"] == 1
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
-    def test_after_a_fork_each_process_records_what_it_logged(
+    def test_after_a_fork_each_process_records_its_own_failures(
         self, url: str, repository: ErrorPatternRepository
     ) -> None:
         run(FORK, url)
