@@ -1,11 +1,17 @@
-"""Exceptions recorded where they leave a block or a function: `capture_failures`."""
+"""Exceptions recorded where they leave a block or a function: `capture_failures`.
+
+Example:
+    >>> @capture_failures(repository)
+    ... async def handle(job: Job) -> None:
+    ...     await job.run()
+"""
 
 import asyncio
-import functools
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import partial, wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self, TypeVar, cast, overload
 
@@ -63,27 +69,23 @@ def capture_failures(
     Example:
         >>> with capture_failures(repository, preventive_checks=["Is the broker up?"]):
         ...     connect_to_broker()
-        >>> @capture_failures(repository)
-        ... async def handle(job: Job) -> None:
-        ...     await job.run()
     """
-    details = _FailureDetails(keywords, preventive_checks)
-    return AsyncFailureCapture(repository, details) if _is_async(repository) else FailureCapture(repository, details)
+    given, checks = _validated(keywords, preventive_checks)
+    if _is_async(repository):
+        return AsyncFailureCapture(partial(repository.record_failure, keywords=given, preventive_checks=checks))
+    return FailureCapture(partial(repository.record_failure, keywords=given, preventive_checks=checks))
+
+
+def _validated(
+    keywords: Sequence[str] | None, preventive_checks: Sequence[str]
+) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    """Copy keywords and checks that keep the rules. Later, a mistake would keep each failure from being recorded."""
+    ErrorPattern.model_validate({"pattern": "any", "keywords": keywords or (), "preventive_checks": preventive_checks})
+    return None if keywords is None else tuple(keywords), tuple(preventive_checks)
 
 
 def _is_async(repository: FailureRecorder | AsyncFailureRecorder) -> TypeIs[AsyncFailureRecorder]:
     return inspect.iscoroutinefunction(repository.record_failure)
-
-
-class _FailureDetails:
-    """The keywords and preventive checks that are recorded with every captured failure."""
-
-    def __init__(self, keywords: Sequence[str] | None, preventive_checks: Sequence[str]) -> None:
-        # Validated here, where the mistake is made: later it would keep each failure from being recorded.
-        fields = {"pattern": "any", "keywords": keywords or (), "preventive_checks": preventive_checks}
-        ErrorPattern.model_validate(fields)
-        self.keywords: tuple[str, ...] | None = None if keywords is None else tuple(keywords)
-        self.preventive_checks: tuple[str, ...] = tuple(preventive_checks)
 
 
 class _AsyncCapture(ABC):
@@ -123,11 +125,10 @@ class _AsyncCapture(ABC):
 class FailureCapture(_AsyncCapture):
     """A capture that records to a sync repository; made by `capture_failures`."""
 
-    def __init__(self, repository: FailureRecorder, details: _FailureDetails) -> None:
+    def __init__(self, record: Callable[[str], ErrorPattern]) -> None:
         """Make a capture; call `capture_failures` instead."""
         super().__init__()
-        self._repository = repository
-        self._details = details
+        self._record = record
 
     def __enter__(self) -> Self:
         """Return the capture itself."""
@@ -152,7 +153,7 @@ class FailureCapture(_AsyncCapture):
             # Cast: R is the coroutine that an async function returns, which a type checker cannot conclude.
             return cast("Callable[P, R]", _wrap_coroutine_function(self, function))
 
-        @functools.wraps(function)
+        @wraps(function)
         def captured(*args: P.args, **kwargs: P.kwargs) -> R:
             with self:
                 result = function(*args, **kwargs)
@@ -161,11 +162,6 @@ class FailureCapture(_AsyncCapture):
 
         return captured
 
-    def _record(self, text: str) -> ErrorPattern:
-        return self._repository.record_failure(
-            text, keywords=self._details.keywords, preventive_checks=self._details.preventive_checks
-        )
-
     async def _record_async(self, text: str) -> ErrorPattern:
         return await asyncio.to_thread(self._record, text)
 
@@ -173,11 +169,10 @@ class FailureCapture(_AsyncCapture):
 class AsyncFailureCapture(_AsyncCapture):
     """A capture that records to an async repository; made by `capture_failures`."""
 
-    def __init__(self, repository: AsyncFailureRecorder, details: _FailureDetails) -> None:
+    def __init__(self, record: Callable[[str], Awaitable[ErrorPattern]]) -> None:
         """Make a capture; call `capture_failures` instead."""
         super().__init__()
-        self._repository = repository
-        self._details = details
+        self._record = record
 
     def __call__(self, function: Callable[P, Coroutine[Yielded, Sent, R]]) -> Callable[P, Coroutine[Yielded, Sent, R]]:
         """Wrap an `async def` function, so that the exceptions it raises are recorded.
@@ -194,9 +189,7 @@ class AsyncFailureCapture(_AsyncCapture):
         return _wrap_coroutine_function(self, function)
 
     async def _record_async(self, text: str) -> ErrorPattern:
-        return await self._repository.record_failure(
-            text, keywords=self._details.keywords, preventive_checks=self._details.preventive_checks
-        )
+        return await self._record(text)
 
     if not TYPE_CHECKING:  # type checkers must find no plain `with` here; at run time the error names the remedy
 
@@ -214,7 +207,7 @@ class AsyncFailureCapture(_AsyncCapture):
 def _wrap_coroutine_function(
     capture: AbstractAsyncContextManager[object], function: Callable[P, Coroutine[Yielded, Sent, R]]
 ) -> Callable[P, Coroutine[Yielded, Sent, R]]:
-    @functools.wraps(function)
+    @wraps(function)
     async def captured(*args: P.args, **kwargs: P.kwargs) -> R:
         async with capture:
             return await function(*args, **kwargs)
@@ -235,8 +228,8 @@ def _is_coroutine_function(
 
 
 def _callables_of(function: Callable[..., object]) -> tuple[Callable[..., object], Callable[..., object]]:
-    """Return a function without its `functools.partial`s, and the `__call__` of its class."""
-    while isinstance(function, functools.partial):
+    """Return a function without its wrapping `partial`s, and the `__call__` of its class."""
+    while isinstance(function, partial):
         function = function.func
     return function, type(function).__call__
 
