@@ -1,4 +1,4 @@
-"""Report a run: print its tables, draw them as `docs/matching.svg`, and write them into the README.
+"""Report a run: print its tables, write them into `docs/benchmarks.md`, and draw them as `docs/matching.svg`.
 
 Its one argument is the file that `pytest --benchmark-json` wrote.
 """
@@ -11,13 +11,14 @@ from benchmarks import plot, tables
 from benchmarks.conftest import LARGEST
 from benchmarks.results import Results
 
-ROOT = Path(__file__).parents[2]
-PLOT = ROOT / "docs" / "matching.svg"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "benchmarks.md"
+PLOT = DOCS / "matching.svg"
 _SECTION = re.compile("(?<=<!-- benchmarks -->\n).*?(?=<!-- /benchmarks -->)", re.DOTALL)
 
 
 def section(results: Results) -> str:
-    """What stands in the README."""
+    """The text between the markers of the page."""
     largest = max(results.sizes("matching"))
     options = "" if largest == LARGEST else f" -- --largest={largest}"
     size = max(results.sizes("calls"))
@@ -25,27 +26,37 @@ def section(results: Results) -> str:
 nox -s benchmarks{options}
 ```
 
-measured all of this in one run and wrote it here. Times are medians, and tell about one machine; the ratios are what
-is claimed. PostgreSQL ran on the same machine, behind a socket, with its files in memory if there was room for them: a
-commit costs it little. SQLite wrote to the disk.
+measured all of this in one run and wrote it here. Times are medians of one machine. The ratios are the claim.
+PostgreSQL ran on the same machine behind a socket, with its files in memory where they had room, so its commits are
+cheap. SQLite wrote to the disk.
 
-![Time of rank_context and of the alternatives over the number of stored patterns]({PLOT.relative_to(ROOT)})
+## Matching
 
-`rank_context(limit=10)`, and what one would write in its place as a multiple of it. The automaton answers from memory,
-and so knows nothing that another process wrote.
+![Time of rank_context and of the alternatives over the number of stored patterns]({PLOT.name})
+
+The table compares `rank_context(limit=10)` with what one would write in its place, as a multiple of it. The automaton
+answers from memory, and so misses what another process wrote.
 
 {tables.matching(results)}
 
+These are its aims:
+
 {tables.aims_of_matching(results)}
 
-The other calls, with {size:,} stored patterns (`create_many`: that many new ones), beside raw SQL on one open
-connection, with rows and index rows made beforehand, and beside plain SQLModel code, a session for each call:
+## Other calls
+
+There are {size:,} stored patterns, and `create_many` stores that many new ones. "Raw" is SQL on one open connection,
+with rows and index rows prepared beforehand. "SQLModel" is plain code with a session for each call.
 
 {tables.calls(results)}
 
+## Import
+
 {tables.imports(results)}
 
-The most memory that a process needed that made one call, with {max(results.sizes("memory")):,} stored patterns:
+## Memory
+
+The table has the peak memory of a process that made one call, with {max(results.sizes("memory")):,} stored patterns.
 
 {tables.memory(results)}
 """
@@ -59,11 +70,10 @@ def main() -> None:
     written = section(results)
     sys.stdout.write(written)
     plot.draw(results, PLOT)
-    readme = ROOT / "README.md"
-    text, found = _SECTION.subn(lambda _: f"\n{written}\n", readme.read_text(encoding="utf-8"))
+    text, found = _SECTION.subn(lambda _: f"\n{written}\n", PAGE.read_text(encoding="utf-8"))
     if found != 1:
-        sys.exit("README.md: expected <!-- benchmarks --> and <!-- /benchmarks --> once")
-    readme.write_text(text, encoding="utf-8")
+        sys.exit(f"{PAGE.name}: expected <!-- benchmarks --> and <!-- /benchmarks --> once")
+    PAGE.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
