@@ -196,7 +196,7 @@ class AsyncErrorPatternRepository:
         Args:
             context: Any text: a plan, a command, a log, a traceback.
             limit: The number of matches at most; None for all. With a limit, some hundred patterns at most are scored:
-                those with the rarest terms of the context, by the rule of `error_patterns.matching.rank`.
+                those with the rarest terms of the context, by the rule of `error_patterns.matching.ranking`.
             min_score: Leave out matches with a lower score. `RELEVANT_SCORE` keeps those worth an agent's attention.
         """
         return await self._sessions.read(questions.rank_context, context, limit=limit, min_score=min_score)

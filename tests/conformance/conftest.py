@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Generator
+from typing import NamedTuple
 
 import pytest
 from sqlalchemy import AsyncAdaptedQueuePool, Engine, QueuePool, create_engine
@@ -56,7 +57,12 @@ def engine(url: str, repository: ErrorPatternRepository) -> Generator[Engine]:
     plain.dispose()
 
 
-Joined = tuple[Session, ErrorPatternRepository]
+class Joined(NamedTuple):
+    """The caller's session, a repository inside it, and one over a factory that returns it."""
+
+    session: Session
+    repository: ErrorPatternRepository
+    over_factory: ErrorPatternRepository
 
 
 @pytest.fixture
@@ -64,7 +70,7 @@ def session_and_joined(kind: str, engine: Engine, runner: asyncio.Runner) -> Gen
     """The caller's session, and a repository inside it."""
     if kind == "sync":
         with WatchedSession(engine) as plain:
-            yield plain, ErrorPatternRepository.in_session(plain)
+            yield Joined(plain, ErrorPatternRepository.in_session(plain), ErrorPatternRepository(lambda: plain))
         return
     drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
     async_url = engine.url.set(drivername=drivers[engine.dialect.name])
@@ -72,17 +78,28 @@ def session_and_joined(kind: str, engine: Engine, runner: asyncio.Runner) -> Gen
     async_session = AsyncSession(async_engine, sync_session_class=WatchedSession)
     joined = AsyncErrorPatternRepository.in_session(async_session)
     with blocking(async_session, Session, runner) as session:
-        yield session, blocking(joined, ErrorPatternRepository, runner)
+        over_factory = AsyncErrorPatternRepository(lambda: async_session)
+        yield Joined(
+            session,
+            blocking(joined, ErrorPatternRepository, runner),
+            blocking(over_factory, ErrorPatternRepository, runner),
+        )
     runner.run(async_engine.dispose())
 
 
 @pytest.fixture
 def session(session_and_joined: Joined) -> Session:
     """The caller's session."""
-    return session_and_joined[0]
+    return session_and_joined.session
 
 
 @pytest.fixture
 def joined(session_and_joined: Joined) -> ErrorPatternRepository:
     """A repository inside the caller's session."""
-    return session_and_joined[1]
+    return session_and_joined.repository
+
+
+@pytest.fixture
+def over_factory(session_and_joined: Joined) -> ErrorPatternRepository:
+    """A repository over a factory that returns the caller's session."""
+    return session_and_joined.over_factory

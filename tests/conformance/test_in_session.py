@@ -27,6 +27,8 @@ from error_patterns import (
     PatternNotFoundError,
 )
 
+PATTERN_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
 
 class TestInSession:
     @each_write
@@ -160,6 +162,14 @@ class TestInSession:
         repository.update(redis)
         assert keywords_found(repository) == ["kafka", "redis"]
 
+    def test_leaves_the_id_of_a_pattern_that_the_session_holds(
+        self, joined: ErrorPatternRepository, session: Session, redis: ErrorPattern
+    ) -> None:
+        held = session.get_one(ErrorPattern, redis.pattern_id)
+        held.pattern_id, held.keywords = PATTERN_ID, ["kafka"]
+        joined.update(held)
+        assert (held.pattern_id, keywords_found(joined)) == (redis.pattern_id, ["kafka"])
+
     @pytest.mark.parametrize("end", ["commit", "rollback"])
     def test_lets_an_error_through_where_the_caller_ended_the_transaction(
         self, joined: ErrorPatternRepository, session: Session, end: str
@@ -184,6 +194,58 @@ class TestInSession:
         session.add_all([Order(number=1, customer="Ada"), Order(number=2, customer="Ada")])
         with pytest.raises(IntegrityError, match="customer"):
             joined.record_failure("BrokerError: gone")
+
+
+class TestSessionOfAFactoryThatComesWithATransaction:
+    @each_write
+    def test_is_neither_committed_nor_rolled_back_nor_closed(
+        self, over_factory: ErrorPatternRepository, session: WatchedSession, redis: ErrorPattern, write: Write
+    ) -> None:
+        order = Order(number=1, customer="Ada")
+        session.add(order)
+        write(over_factory, redis)
+        with over_factory.transaction() as together:
+            together.count()
+        assert (session.asked, session.in_transaction(), order in session) == ([], True, True)
+
+    @each_write
+    def test_is_undone_by_the_callers_rollback(
+        self,
+        repository: ErrorPatternRepository,
+        over_factory: ErrorPatternRepository,
+        session: Session,
+        redis: ErrorPattern,
+        write: Write,
+    ) -> None:
+        before = memory(repository)
+        session.add(Order(number=1, customer="Ada"))
+        write(over_factory, redis)
+        session.rollback()
+        assert (memory(repository), session.get(Order, 1)) == (before, None)
+
+    @each_failing
+    def test_keeps_what_the_caller_did_when_a_call_fails(
+        self, over_factory: ErrorPatternRepository, session: Session, redis: ErrorPattern, failing: Failing
+    ) -> None:
+        error, call = failing
+        session.add(Order(number=1, customer="Ada"))
+        with pytest.raises(error):
+            call(over_factory, redis)
+        session.commit()
+        assert session.get(Order, 1) is not None
+
+
+class TestSessionOfAFactoryThatHoldsObjectsOfTheCallers:
+    def test_is_committed_and_left_open_with_them(
+        self, repository: ErrorPatternRepository, over_factory: ErrorPatternRepository, session: WatchedSession
+    ) -> None:
+        order = Order(number=1, customer="Ada")
+        session.add(order)
+        session.commit()
+        session.asked.clear()
+        pattern = over_factory.create(a_pattern("kafka"))
+        assert (session.asked, order in session, pattern in session) == (["commit"], True, False)
+        assert keywords_found(repository) == ["kafka"]
 
 
 class TestPatternsOfTheCallersSession:
@@ -235,28 +297,22 @@ class TestBesideOthers:
         self, repository: ErrorPatternRepository, joined: ErrorPatternRepository, session: Session, redis: ErrorPattern
     ) -> None:
         held = session.get_one(ErrorPattern, redis.pattern_id)
-        theirs = repository.list_all()[0]
-        theirs.frequency += 10
-        repository.update(theirs)
-        redis.frequency += 1
+        repository.add_checks(redis.pattern_id, ["theirs"])
+        redis.preventive_checks.append("ours")
         joined.update(redis)
-        assert (redis.frequency, held.frequency) == (12, 12)
+        assert held.preventive_checks == ["ours", "theirs"]
 
-    def test_joins_what_others_wrote_to_a_pattern_that_the_session_holds(
+    def test_writes_of_a_pattern_that_the_session_holds_only_what_was_changed(
         self, repository: ErrorPatternRepository, joined: ErrorPatternRepository, session: Session, redis: ErrorPattern
     ) -> None:
         held = session.get_one(ErrorPattern, redis.pattern_id)
         session.expunge(held)
         session.commit()
         session.add(held)  # as a session without expiry still holds it
-        theirs = repository.list_all()[0]
-        theirs.preventive_checks.append("theirs")
-        theirs.frequency += 10
-        repository.update(theirs)
-        held.preventive_checks.append("ours")
-        held.frequency += 1
+        repository.add_checks(redis.pattern_id, ["theirs"])
+        held.frequency = 12
         joined.update(held)
-        assert (held.frequency, held.preventive_checks) == (12, ["ours", "theirs"])
+        assert (held.frequency, held.preventive_checks) == (12, ["theirs"])
 
     def test_raises_no_bare_error_where_another_writer_holds_the_row(
         self, joined: ErrorPatternRepository, session: Session, engine: Engine, redis: ErrorPattern

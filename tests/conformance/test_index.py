@@ -7,8 +7,8 @@ from sqlalchemy import Engine, delete, insert, text, update
 
 from calls import a_pattern, keywords_found
 from error_patterns import ErrorPattern, ErrorPatternRepository
+from error_patterns.database.batches import BATCH_SIZE
 from error_patterns.models.keyword_index import keyword_index
-from error_patterns.database.batches import BATCH
 
 BEFORE_ALL = "00000000000000000000000001"
 BEHIND_ALL = "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"
@@ -78,10 +78,10 @@ class TestIndex:
         assert repository.reindex() == 0
 
     def test_is_looked_at_for_every_pattern(self, repository: ErrorPatternRepository, engine: Engine) -> None:
-        repository.create_many(a_pattern("redis") for _ in range(BATCH + 1))
+        repository.create_many(a_pattern("redis") for _ in range(BATCH_SIZE + 1))
         forget_all(engine)
         seen: list[int] = []
-        assert (repository.reindex(progress=seen.append), seen) == (BATCH + 1, [BATCH, 1])
+        assert (repository.reindex(progress=seen.append), seen) == (BATCH_SIZE + 1, [BATCH_SIZE, 1])
 
     @pytest.mark.parametrize("pattern_id", [BEFORE_ALL, BEHIND_ALL])
     def test_that_was_mended_has_no_rows_of_patterns_that_are_gone(

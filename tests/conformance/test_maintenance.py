@@ -187,7 +187,7 @@ class TestMerge:
         assert repository.record_failure(OTHER).pattern_id == other
 
     def test_it_joins_the_transaction_of_a_session(self, session_and_joined: Joined) -> None:
-        session, joined = session_and_joined
+        session, joined, _ = session_and_joined
         first, other = (joined.record_failure(failure).pattern_id for failure in (FAILURE, OTHER))
         joined.merge(first, [other])
         assert joined.record_failure(OTHER).frequency == 3

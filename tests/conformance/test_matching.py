@@ -4,7 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from error_patterns import ErrorPattern, ErrorPatternRepository, PatternMatch, matching
+from error_patterns import ErrorPattern, ErrorPatternRepository, PatternMatch
+from error_patterns.matching import ranking
 from reference import CONTEXT, PATTERN, Match, Reference
 
 BOUNDS = {"COMMON_TERM": 4, "FOLLOWED": 6, "CANDIDATES": 3}  # for stores of a dozen patterns
@@ -54,7 +55,7 @@ def test_with_more_phrases_than_it_follows_it_gives_the_first_of_its_candidates(
     for context in contexts:
         with pytest.MonkeyPatch.context() as patched:
             for name, bound in BOUNDS.items():
-                patched.setattr(matching, name, bound)
+                patched.setattr(ranking, name, bound)
             found = plain(repository.rank_context(context, limit=2))
         candidates = reference.candidates(context, followed=BOUNDS["FOLLOWED"], candidates=BOUNDS["CANDIDATES"])
         assert found == [match for match in reference.rank(context) if match.pattern_id in candidates][:2]

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,6 +17,7 @@ from error_patterns import (
     PatternStatistics,
     render_guidance,
 )
+from error_patterns.models.fields import MAX_CHECKS
 
 PATTERN_ID = "01HXYZ1234567890ABCDEFGH1J"
 SPELLINGS = [PATTERN_ID, PATTERN_ID.lower(), "OIHXYZ1234567890ABCDEFGHIJ", "olhxyzl23456789oabcdefghlj"]
@@ -391,12 +392,20 @@ class TestStatistics:
 
 
 class TestUpdate:
-    def test_returns_the_very_object_as_it_is_stored_now(self, repository: ErrorPatternRepository) -> None:
+    def test_returns_the_stored_pattern(self, repository: ErrorPatternRepository) -> None:
         pattern = repository.record_failure(FAILURE)
         repository.record_failure(FAILURE)
         pattern.keywords.append("added")
-        assert repository.update(pattern) is pattern
-        assert pattern.model_dump() == stored(repository, pattern.pattern_id).model_dump()
+        updated = repository.update(pattern)
+        assert (updated.frequency, everything(repository)) == (2, [updated.model_dump()])
+
+    def test_leaves_the_callers_object_as_it_is(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.record_failure(FAILURE)
+        repository.record_failure(FAILURE)
+        pattern.keywords.append("added")
+        before = pattern.model_dump()
+        repository.update(pattern)
+        assert pattern.model_dump() == before
 
     def test_writes_only_what_was_changed(self, repository: ErrorPatternRepository) -> None:
         mine, theirs = (repository.create(port_pattern()), stored(repository))
@@ -418,7 +427,7 @@ class TestUpdate:
         before = everything(repository)
         pattern.created_at, pattern.fingerprint = MOMENT, "1:abc"
         repository.update(pattern)
-        assert everything(repository) == before == [pattern.model_dump()]
+        assert everything(repository) == before
 
     def test_with_another_id_does_not_touch_the_pattern_of_that_id(self, repository: ErrorPatternRepository) -> None:
         repository.create(port_pattern())
@@ -432,12 +441,17 @@ class TestUpdate:
         pattern = repository.record_failure(FAILURE, keywords=["broker"], preventive_checks=["a"])
         recorded = repository.record_failure(FAILURE, keywords=["amqp"], preventive_checks=["b"])
         pattern.keywords, pattern.preventive_checks = ["mq"], ["a", "c"]
-        pattern.frequency, pattern.last_seen = 11, MOMENT
         pattern.historical_failures.append("note")
-        repository.update(pattern)
-        merged = {"keywords": ["mq", "amqp"], "preventive_checks": ["a", "c", "b"], "frequency": 12}
+        updated = repository.update(pattern)
+        merged = {"keywords": ["mq", "amqp"], "preventive_checks": ["a", "c", "b"], "frequency": 2}
         merged |= {"last_seen": recorded.last_seen}
-        assert pattern.model_dump(include=set(merged)) == merged
+        assert updated.model_dump(include=set(merged)) == merged
+
+    def test_writes_a_frequency_as_it_was_set(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.record_failure(FAILURE)
+        repository.record_failure(FAILURE)
+        pattern.frequency = 11
+        assert repository.update(pattern).frequency == 11
 
     def test_keeps_an_equal_failure_recorded_meanwhile(self, repository: ErrorPatternRepository) -> None:
         pattern = repository.record_failure(FAILURE)
@@ -462,23 +476,19 @@ class TestUpdate:
         repository.update(pattern)
         assert stored(repository).last_seen == moment
 
-    def test_never_counts_below_nothing(self, repository: ErrorPatternRepository) -> None:
-        mine, theirs = (repository.create(port_pattern(frequency=5)), stored(repository))
-        for pattern in (mine, theirs):
-            pattern.frequency = 1
-            repository.update(pattern)
-        assert stored(repository).frequency == 0
-
-    def test_has_no_effect_twice(self, repository: ErrorPatternRepository) -> None:
-        pattern = repository.create(port_pattern())
+    def test_has_the_same_effect_twice(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.create(port_pattern(["a", "b"]))
         pattern.frequency = 5
-        pattern.keywords.append("bind")
-        repository.update(pattern)
-        other = stored(repository)
-        other.keywords.remove("bind")
-        repository.update(other)
-        repository.update(pattern)
-        assert (stored(repository).frequency, stored(repository).keywords) == (5, ["eaddrinuse"])
+        pattern.keywords[:] = ["b", "c"]
+        assert repository.update(pattern) == repository.update(pattern)
+
+    def test_refuses_what_has_no_room_beside_what_others_added(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.create(port_pattern())
+        repository.add_checks(PATTERN_ID, [f"theirs {n}" for n in range(MAX_CHECKS)])
+        pattern.preventive_checks.append("ours")
+        with pytest.raises(ValidationError):
+            repository.update(pattern)
+        assert "ours" not in stored(repository).preventive_checks
 
     @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
     def test_writes_a_list_however_it_was_changed(
@@ -523,7 +533,7 @@ class TestUpdate:
         mine = repository.update(ErrorPattern(pattern_id=PATTERN_ID, pattern="new"))
         repository.update(ErrorPattern(pattern_id=PATTERN_ID, pattern="newer"))
         mine.keywords.append("bind")
-        repository.update(mine)
+        mine = repository.update(mine)
         assert (mine.pattern, mine.frequency, mine.keywords) == ("newer", 7, ["eaddrinuse", "bind"])
 
     def test_says_which_pattern_is_missing(self, repository: ErrorPatternRepository) -> None:
@@ -541,6 +551,57 @@ class TestUpdate:
         repository.create(port_pattern())
         repository.update(pattern)
         assert stored(repository).keywords == ["eaddrinuse", "bind"]
+
+
+Add = Callable[[ErrorPatternRepository, str, Sequence[str]], ErrorPattern]
+ADDS: dict[str, Add] = {
+    "preventive_checks": lambda repository, pattern_id, items: repository.add_checks(pattern_id, items),
+    "keywords": lambda repository, pattern_id, items: repository.add_keywords(pattern_id, items),
+}
+
+
+@pytest.mark.parametrize(("name", "add"), ADDS.items(), ids=ADDS)
+class TestAdd:
+    def test_adds_what_is_not_there_in_any_case(self, repository: ErrorPatternRepository, name: str, add: Add) -> None:
+        repository.create(port_pattern([]))
+        add(repository, PATTERN_ID, ["first", "second"])
+        add(repository, PATTERN_ID, ("Second", " third "))
+        assert getattr(stored(repository), name) == ["first", "second", "third"]
+
+    def test_returns_the_stored_pattern(self, repository: ErrorPatternRepository, name: str, add: Add) -> None:
+        repository.create(port_pattern())
+        assert [add(repository, PATTERN_ID, ["first"]).model_dump()] == everything(repository)
+
+    def test_finds_the_pattern_under_any_spelling_of_its_id(
+        self, repository: ErrorPatternRepository, name: str, add: Add
+    ) -> None:
+        repository.create(port_pattern())
+        assert "first" in getattr(add(repository, PATTERN_ID.lower(), ["first"]), name)
+
+    @pytest.mark.parametrize("missing", [PATTERN_ID, "no id at all"])
+    def test_says_which_pattern_is_missing(
+        self, repository: ErrorPatternRepository, name: str, add: Add, missing: str
+    ) -> None:
+        with pytest.raises(PatternNotFoundError) as error:
+            add(repository, missing, ["first"])
+        assert error.value.pattern_id == missing
+
+    @pytest.mark.parametrize("bad", [[""], ["x" * 2_001], ["a\x00"], [f"item {n}" for n in range(65)], "text"])
+    def test_changes_nothing_where_a_rule_is_broken(
+        self, repository: ErrorPatternRepository, name: str, add: Add, bad: Sequence[str]
+    ) -> None:
+        repository.create(port_pattern())
+        before = everything(repository)
+        with pytest.raises(ValidationError):
+            add(repository, PATTERN_ID, bad)
+        assert everything(repository) == before
+
+    def test_makes_the_pattern_found_under_new_keywords_alone(
+        self, repository: ErrorPatternRepository, name: str, add: Add
+    ) -> None:
+        repository.create(port_pattern())
+        add(repository, PATTERN_ID, ["kafka"])
+        assert (repository.match_context("kafka") != []) == (name == "keywords")
 
 
 class TestRecordFailure:

@@ -187,7 +187,7 @@ def add_check(
 ) -> None:
     """Add a preventive check to a pattern."""
     with ErrorPatternRepository.open(database_url) as repository:
-        stored = _add_checks(repository, pattern_id, [storable(preventive_check)])
+        stored = repository.add_checks(pattern_id, [storable(preventive_check)])
     print_pattern(stored, f"{stored.pattern_id} has {len(stored.preventive_checks)} checks", as_json=as_json)
 
 
@@ -270,9 +270,3 @@ def _get(repository: ErrorPatternRepository, pattern_id: str) -> ErrorPattern:
     if pattern is None:
         raise PatternNotFoundError(pattern_id)
     return pattern
-
-
-def _add_checks(repository: ErrorPatternRepository, pattern_id: str, checks: Sequence[str]) -> ErrorPattern:
-    pattern = _get(repository, pattern_id)
-    pattern.preventive_checks.extend(checks)
-    return repository.update(pattern)

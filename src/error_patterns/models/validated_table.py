@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence, Set
 from typing import Any, Self
 
-from sqlalchemy import inspect as sa_inspect
+from sqlalchemy.orm import class_mapper
 from sqlalchemy.orm.attributes import set_attribute
 from sqlmodel import SQLModel
 
@@ -80,7 +80,7 @@ class ValidatedTable(SQLModel):
     @classmethod
     def _row_from(cls, checked: Self) -> Self:
         """Make a row of values that are validated already, and so without `__init__`."""
-        row: Self = sa_inspect(cls).class_manager.new_instance()
+        row: Self = class_mapper(cls).class_manager.new_instance()
         row._fill_from(checked)
         return row
 
