@@ -353,7 +353,7 @@ class TestLostConnection:
         with pytest.raises(DatabaseUnavailableError, match="shut down or interrupted"):
             together.count()
 
-    @pytest.mark.parametrize("call", [ErrorPatternRepository.count, lambda lost: lost.record_failure("Port in use")])
+    @pytest.mark.parametrize("call", [lambda lost: lost.count(), lambda lost: lost.record_failure("Port in use")])
     def test_is_reported_by_every_later_call(
         self, repository: ErrorPatternRepository, url: str, call: Callable[[ErrorPatternRepository], object]
     ) -> None:

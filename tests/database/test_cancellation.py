@@ -49,8 +49,8 @@ async def interrupted(repository: AsyncErrorPatternRepository) -> None:
 
 def engine_of(repository: AsyncErrorPatternRepository) -> AsyncEngine:
     """The engine that `open` made: what is in memory can be reached through no other."""
-    assert repository._database is not None
-    return repository._database.engine
+    assert repository._sessions._database is not None
+    return repository._sessions._database.engine
 
 
 async def two_writes_together(repository: AsyncErrorPatternRepository) -> None:
