@@ -105,6 +105,14 @@ class TestIdentifiers:
     def test_all_its_parts_are_needed_in_their_order(self, keyword: str, context: str) -> None:
         assert not occurs(keyword, context)
 
+    @pytest.mark.parametrize("keyword", ["import error open file", "importerror openfile", "ImportError open_file"])
+    def test_the_identifiers_of_a_phrase_count_all_by_their_parts_or_all_whole(self, keyword: str) -> None:
+        assert occurs(keyword, "ImportError: openFile")
+
+    @pytest.mark.parametrize("keyword", ["importerror open file", "import error openfile"])
+    def test_a_phrase_does_not_mix_a_whole_identifier_with_parts_of_another(self, keyword: str) -> None:
+        assert not occurs(keyword, "ImportError: openFile")
+
 
 class TestCase:
     @pytest.mark.parametrize(
@@ -320,15 +328,15 @@ class TestAnyText:
     def test_a_megabyte_of_anything_has_its_terms(self, unit: str) -> None:
         assert Words(unit * (1_000_000 // len(unit))).terms()
 
-    def test_a_megabyte_of_combining_marks_has_its_terms(self) -> None:
-        # In a process of its own, as Unicode normalisation sorts such marks in quadratic time, which nobody can stop.
-        script = r"from error_patterns.text import Words; print(bool(Words('a' + '\u0301\u0323' * 500_000).terms()))"
-        assert subprocess.check_output([sys.executable, "-c", script], timeout=60).strip() == b"True"
-
-    def test_a_megabyte_is_searched_for_the_longest_phrase_that_nearly_occurs(self) -> None:
-        # In a process of its own: from each place anew, the search would take hours.
-        script = "from error_patterns.text import Words; print(Words('a ' * 500_000).contains(('a',) * 4_999 + ('b',)))"
-        assert subprocess.check_output([sys.executable, "-c", script], timeout=60).strip() == b"False"
+    def test_the_worst_megabytes_take_linear_time(self) -> None:
+        # In a process of its own, which can be stopped: sorting that many marks in NFKC, or searching for the phrase
+        # anew at each word, would take hours.
+        script = r"""
+from error_patterns.text import Words
+assert Words("a" + "\u0301\u0323" * 500_000).terms()
+assert not Words("a " * 500_000).contains(("a",) * 4_999 + ("b",))
+"""
+        subprocess.run([sys.executable, "-c", script], timeout=60, check=True)
 
     @given(st.lists(st.sampled_from("abc"), max_size=40), st.lists(st.sampled_from("abc"), min_size=1, max_size=6))
     def test_a_phrase_occurs_where_a_slice_of_the_words_equals_it(self, words: list[str], phrase: list[str]) -> None:
@@ -368,9 +376,9 @@ class TestVisible:
         assert {c for c in visible(text) if unicodedata.category(c) == "Cc"} <= {"\n", "\t"}
 
     @pytest.mark.parametrize("category", ["Cc", "Cf", "Cs", "Zl", "Zp"])
-    def test_what_nobody_sees_is_replaced(self, category: str) -> None:
-        unseen = (chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) == category)
-        left = {character for character in unseen if character in visible(character)}
+    def test_invisible_characters_are_replaced(self, category: str) -> None:
+        invisible = (chr(code) for code in range(0x110000) if unicodedata.category(chr(code)) == category)
+        left = {character for character in invisible if character in visible(character)}
         assert left <= {
             "\n",
             "\t",

@@ -1,4 +1,4 @@
-"""Text as words, and text that is safe to store and to show."""
+"""Text as words, and text that is safe to store and to display."""
 
 from error_patterns.text.sanitize import cut, is_cut, is_storable, one_line, storable, visible
 from error_patterns.text.words import (
@@ -7,7 +7,7 @@ from error_patterns.text.words import (
     Words,
     camel_parts,
     phrases_of,
-    singular,
+    stem,
     term_of,
 )
 
@@ -21,7 +21,7 @@ __all__ = [
     "is_storable",
     "one_line",
     "phrases_of",
-    "singular",
+    "stem",
     "storable",
     "term_of",
     "visible",

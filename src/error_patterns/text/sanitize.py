@@ -3,39 +3,39 @@
 import re
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-# Controls of C0 and C1, and the characters that reorder, hide or carry text unseen (Unicode TR 36 and 39): all format
-# characters but those of Arabic and its kin that show, and all of Default_Ignorable_Code_Point.
-_UNSEEN = re.compile(
+# Controls of C0 and C1, and characters that reorder, hide or carry text unseen (Unicode TR 36 and 39): the format
+# characters, without the visible ones of Arabic and its kin, and all of Default_Ignorable_Code_Point.
+_INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff]"
 )
-# They only choose between two shapes of the character before them, as an emoji's; a run of them can spell a message.
-_SHAPES = re.compile("[\ufe00-\ufe0f]+")
+# They only choose the shape of the character before them, as an emoji's; a run of them can spell a message.
+_VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f]+")
 
 
 def is_storable(text: str) -> bool:
-    """Whether the databases can hold the text: it has neither NUL nor a lone surrogate."""
+    """Return whether the databases can hold the text: it has neither NUL nor a lone surrogate."""
     return _UNSTORABLE.search(text) is None
 
 
 def storable(text: str) -> str:
-    """The text with U+FFFD in place of what the databases cannot hold."""
+    """Replace what the databases cannot hold by U+FFFD."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
 def visible(text: str) -> str:
-    """The text without what a reader would not see or a terminal would obey; line feeds and tabs stay."""
-    return _UNSEEN.sub("\ufffd", _SHAPES.sub("", storable(text).replace("\r\n", "\n")))
+    """Replace invisible characters and terminal controls by U+FFFD; line feeds and tabs stay."""
+    return _INVISIBLE.sub("\ufffd", _VARIATION_SELECTORS.sub("", storable(text).replace("\r\n", "\n")))
 
 
 def one_line(text: str) -> str:
-    """The visible text on one line, with single spaces."""
+    """Return the visible text on one line, with single spaces."""
     return " ".join(visible(text).split())
 
 
 def cut(text: str, limit: int) -> str:
-    """The text, or its beginning with a visible mark where it is longer than `limit` characters, mark included."""
+    """Shorten a text to `limit` characters, including a visible mark where something was left out."""
     if len(text) <= limit:
         return text
     mark = f" […cut, {len(text):,} characters in all]"
@@ -43,8 +43,8 @@ def cut(text: str, limit: int) -> str:
 
 
 def is_cut(text: str) -> bool:
-    """Whether `cut` left something out of the text."""
-    return _CUT.search(text) is not None
+    """Return whether the text ends with the mark of `cut`."""
+    return _CUT_MARK.search(text) is not None
 
 
-_CUT = re.compile(r" \[…cut, [\d,]+ characters in all\]\Z")
+_CUT_MARK = re.compile(r" \[…cut, [\d,]+ characters in all\]\Z")
