@@ -1,8 +1,7 @@
-"""What a failure text says: its text, its fingerprint, its headline, its keywords."""
+"""The parts of a failure: its text, its fingerprint, its headline, its keywords."""
 
+import json
 import re
-import subprocess
-import sys
 import traceback
 from collections.abc import Callable
 
@@ -10,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from error_patterns import ErrorPattern
-from error_patterns.failures.parse import DRAWN_WORDS, read, text_of
-from error_patterns.models.fields import MAX_PATTERN_CHARACTERS
+import stoppable
+from error_patterns import ErrorPattern, ErrorPatternRepository
+from error_patterns.failures.parse import MAX_MESSAGE_KEYWORDS, failure_text, parse_failure
+from error_patterns.models.fields import MAX_KEYWORDS, MAX_PATTERN_CHARACTERS
+from error_patterns.text import cut
 
 TRACEBACK = """\
 Traceback (most recent call last):
@@ -94,26 +95,30 @@ def local_type() -> None:
 EXCEPTIONS = (missing_key, chained, caused, grouped, noted, local_type)
 
 
+def fingerprint(text: str) -> str:
+    return parse_failure(text).fingerprint
+
+
 class TestTextOf:
     def test_an_exception_is_as_python_prints_it(self) -> None:
         error = raised(caused)
-        assert text_of(error) == "".join(traceback.format_exception(error)).strip()
+        assert failure_text(error) == "".join(traceback.format_exception(error)).strip()
 
     def test_an_exception_that_was_never_raised_has_a_text(self) -> None:
-        assert text_of(KeyError("region")) == "KeyError: 'region'"
+        assert failure_text(KeyError("region")) == "KeyError: 'region'"
 
     def test_an_exception_that_cannot_be_printed_has_a_text(self) -> None:
         class BrokenError(Exception):
             def __str__(self) -> str:
                 raise RuntimeError("no text")
 
-        assert "BrokenError" in text_of(BrokenError())
+        assert "BrokenError" in failure_text(BrokenError())
 
     def test_text_is_stripped(self) -> None:
-        assert text_of("\n  it failed \n") == "it failed"
+        assert failure_text("\n  it failed \n") == "it failed"
 
     def test_what_databases_cannot_hold_is_replaced(self) -> None:
-        assert text_of("a\x00b\ud800c") == "a\ufffdb\ufffdc"
+        assert failure_text("a\x00b\ud800c") == "a\ufffdb\ufffdc"
 
 
 class TestSameFailure:
@@ -155,7 +160,7 @@ class TestSameFailure:
         ],
     )
     def test_what_changes_between_occurrences_does_not_count(self, first: str, second: str) -> None:
-        assert read(text_of(first)).fingerprint == read(text_of(second)).fingerprint
+        assert fingerprint(failure_text(first)) == fingerprint(failure_text(second))
 
     @pytest.mark.parametrize(
         ("old", "new"),
@@ -171,23 +176,23 @@ class TestSameFailure:
     )
     def test_of_a_traceback_only_functions_and_exceptions_count(self, old: str, new: str) -> None:
         assert old in TRACEBACK
-        assert read(TRACEBACK.replace(old, new)).fingerprint == read(TRACEBACK).fingerprint
+        assert fingerprint(TRACEBACK.replace(old, new)) == fingerprint(TRACEBACK)
 
     @pytest.mark.parametrize("act", EXCEPTIONS)
     def test_an_exception_and_its_formatted_traceback_are_one(self, act: Callable[[], None]) -> None:
         error = raised(act)
-        assert read(text_of(error)).fingerprint == read(text_of("".join(traceback.format_exception(error)))).fingerprint
+        assert fingerprint(failure_text(error)) == fingerprint(failure_text("".join(traceback.format_exception(error))))
 
     def test_the_source_lines_of_an_exception_group_do_not_count(self) -> None:
-        text = text_of(raised(grouped))
+        text = failure_text(raised(grouped))
         without = "\n".join(line for line in text.splitlines() if not re.match(r"[ |]+    \S", line))
         assert without != text
-        assert read(without).fingerprint == read(text).fingerprint
+        assert fingerprint(without) == fingerprint(text)
 
     @given(ANY_TEXT)
     @settings(deadline=None)
     def test_white_space_around_a_failure_does_not_count(self, text: str) -> None:
-        assert read(text_of(f"\n{text}\n")).fingerprint == read(text_of(text)).fingerprint
+        assert fingerprint(failure_text(f"\n{text}\n")) == fingerprint(failure_text(text))
 
 
 class TestOtherFailure:
@@ -203,7 +208,7 @@ class TestOtherFailure:
         ids=["module", "type", "function", "message", "module of the type"],
     )
     def test_what_tells_tracebacks_apart_counts(self, old: str, new: str) -> None:
-        assert read(TRACEBACK.replace(old, new)).fingerprint != read(TRACEBACK).fingerprint
+        assert fingerprint(TRACEBACK.replace(old, new)) != fingerprint(TRACEBACK)
 
     @pytest.mark.parametrize(
         ("first", "second"),
@@ -235,23 +240,23 @@ class TestOtherFailure:
         ],
     )
     def test_what_tells_texts_apart_counts(self, first: str, second: str) -> None:
-        assert read(first).fingerprint != read(second).fingerprint
+        assert fingerprint(first) != fingerprint(second)
 
     def test_of_a_test_run_the_failed_tests_count_and_no_trace_that_they_print(self) -> None:
         run = "____ test_a ____\nE   KeyError: 'a'\n---- Captured stderr call ----\n" + TRACEBACK
-        assert read(run).fingerprint != read(run.replace("'a'", "'b'")).fingerprint
+        assert fingerprint(run) != fingerprint(run.replace("'a'", "'b'"))
 
     def test_a_failure_that_is_tried_again_counts_once(self) -> None:
         again = f"{TRACEBACK}\nDuring handling of the above exception, another exception occurred:\n\n{TRACEBACK}"
-        assert read(again).fingerprint == read(TRACEBACK).fingerprint
+        assert fingerprint(again) == fingerprint(TRACEBACK)
 
     def test_the_members_of_an_exception_group_count(self) -> None:
-        text = text_of(raised(grouped))
-        assert read(text.replace("ValueError: bad size", "TypeError: bad size")).fingerprint != read(text).fingerprint
+        text = failure_text(raised(grouped))
+        assert fingerprint(text.replace("ValueError: bad size", "TypeError: bad size")) != fingerprint(text)
 
     def test_the_cause_counts(self) -> None:
-        text = text_of(raised(caused))
-        assert read(text.replace("KeyError", "IndexError")).fingerprint != read(text).fingerprint
+        text = failure_text(raised(caused))
+        assert fingerprint(text.replace("KeyError", "IndexError")) != fingerprint(text)
 
 
 class TestHeadline:
@@ -268,7 +273,7 @@ class TestHeadline:
         ids=["traceback", "details after it", "log after it", "cut traceback", "text", "empty"],
     )
     def test_it_is_the_line_that_names_the_failure(self, text: str, line: str) -> None:
-        assert read(text).headline == line
+        assert parse_failure(text).headline == line
 
     @pytest.mark.parametrize(
         ("act", "line"),
@@ -280,28 +285,27 @@ class TestHeadline:
         ],
     )
     def test_of_an_exception_it_is_the_last_one_raised(self, act: Callable[[], None], line: str) -> None:
-        assert read(text_of(raised(act))).headline == line
+        assert parse_failure(failure_text(raised(act))).headline == line
 
     def test_of_an_exception_group_it_names_an_exception(self) -> None:
         named = ("ExceptionGroup: 2 jobs failed (2 sub-exceptions)", "ValueError: bad size", "KeyError: 'region'")
-        assert read(text_of(raised(grouped))).headline in named
+        assert parse_failure(failure_text(raised(grouped))).headline in named
 
     def test_a_type_made_inside_a_function_is_named(self) -> None:
-        assert read(text_of(raised(local_type))).headline.endswith("local_type.<locals>.OutOfStockError: none left")
-
-    def test_a_very_long_line_is_cut(self) -> None:
-        assert len(read("x" * 1_000_000).headline) == MAX_PATTERN_CHARACTERS
+        assert parse_failure(failure_text(raised(local_type))).headline.endswith(
+            "local_type.<locals>.OutOfStockError: none left"
+        )
 
 
 class TestKeywords:
     def test_they_give_the_failure_away(self) -> None:
-        assert {"ModuleNotFoundError", "requests", "module", "load"} <= set(read(TRACEBACK).keywords)
+        assert {"ModuleNotFoundError", "requests", "module", "load"} <= set(parse_failure(TRACEBACK).keywords)
 
     def test_the_exception_comes_first(self) -> None:
-        assert read(TRACEBACK).keywords[0] == "ModuleNotFoundError"
+        assert parse_failure(TRACEBACK).keywords[0] == "ModuleNotFoundError"
 
     def test_what_changes_and_common_words_are_left_out(self) -> None:
-        assert read("at 2026-01-31 the job 7 in /tmp/x was killed, see https://a.example").keywords == [
+        assert parse_failure("at 2026-01-31 the job 7 in /tmp/x was killed, see https://a.example").keywords == [
             "job",
             "killed",
             "see",
@@ -319,51 +323,64 @@ Caused by: java.io.EOFException: no data
 \tat org.example.Disk.read(Disk.java:3)
 \t... 12 more
 """
-        assert read(trace).keywords == [
+        assert parse_failure(trace).keywords == [
             *"IllegalStateException queue closed EOFException data".split(),
             *"BrokerTests testUtf8SendToIt BrokerTests.testUtf8SendToIt Broker Tests test Send".split(),
             *"Broker.send Disk read Disk.read".split(),
         ]
 
     def test_there_are_not_too_many(self) -> None:
-        assert len(read(" ".join(f"word{'x' * n}" for n in range(70))).keywords) == DRAWN_WORDS
+        assert len(parse_failure(" ".join(f"word{'x' * n}" for n in range(70))).keywords) == MAX_MESSAGE_KEYWORDS
+
+
+class TestRecording:
+    def test_a_very_long_line_is_cut(self, repository: ErrorPatternRepository) -> None:
+        assert len(repository.record_failure("x" * 1_000_000).pattern) == MAX_PATTERN_CHARACTERS
+
+    def test_very_many_functions_give_as_many_keywords_as_fit(self, repository: ErrorPatternRepository) -> None:
+        frames = (f"\tat org.example.C{number}.m{number}(C.java:1)" for number in range(100))
+        recorded = repository.record_failure("\n".join(["java.io.EOFException: no data", *frames]))
+        assert len(recorded.keywords) == MAX_KEYWORDS
+
+
+# Each list is a text on which expressions could backtrack: a line for each unit, many times over.
+WORST_UNITS = [
+    ["a.", "a-", "1.", "2020-", "a@", "1,"],
+    ["token", "passwordpassword", "a_password.", "password ", "password='"],
+    ["eyJ-", "eyJaaaaaaaaa.", "bearer ", "sk-", "-----BEGIN "],
+    ["FAILED a.py::", "a.py::", "::", ">>>>>>>>>>.", "[a] ", "ValueError: >>>>.>>>>."],
+    ["a.go:1:1: ", "thread 'a' panicked at 'x", "', ", "m[.](", "panic: a [recovered] ", "[errors]: [", "|^"],
+    ["| ", " |", "|", "+-", "\\n| | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | 1"],
+]
 
 
 class TestAnyText:
     @given(ANY_TEXT)
     @settings(deadline=None)
     def test_it_makes_a_valid_pattern(self, text: str) -> None:
-        text = text_of(text)
-        ErrorPattern(
-            pattern=read(text).headline or "(empty)", keywords=read(text).keywords, fingerprint=read(text).fingerprint
-        )  # else it raises
+        parsed = parse_failure(failure_text(text))
+        headline = cut(parsed.headline or "(empty)", MAX_PATTERN_CHARACTERS)
+        keywords = parsed.keywords[:MAX_KEYWORDS]
+        ErrorPattern(pattern=headline, keywords=keywords, fingerprint=parsed.fingerprint)  # else it raises
 
     @given(ANY_TEXT)
     @settings(deadline=None)
     def test_only_an_empty_text_has_no_headline(self, text: str) -> None:
-        assert bool(read(text_of(text)).headline) == bool(text_of(text))
+        assert bool(parse_failure(failure_text(text)).headline) == bool(failure_text(text))
 
     @pytest.mark.parametrize("unit", ["a", "1", "/", ":", "'\"", "<", "0x", 'File "', " ", "\n"])
     def test_a_megabyte_of_anything_has_a_fingerprint(self, unit: str) -> None:
-        assert read(text_of(unit * (1_000_000 // len(unit)))).fingerprint
+        assert fingerprint(failure_text(unit * (1_000_000 // len(unit))))
 
-    @pytest.mark.parametrize(
-        "units",
-        [
-            ["a.", "a-", "1.", "2020-", "a@", "1,"],
-            ["token", "passwordpassword", "a_password.", "password ", "password='"],
-            ["eyJ-", "eyJaaaaaaaaa.", "bearer ", "sk-", "-----BEGIN "],
-            ["FAILED a.py::", "a.py::", "::", ">>>>>>>>>>.", "[a] ", "ValueError: >>>>.>>>>."],
-            ["a.go:1:1: ", "thread 'a' panicked at 'x", "', ", "m[.](", "panic: a [recovered] ", "[errors]: [", "|^"],
-            ["| ", " |", "|", "+-", "\\n| | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | | 1"],
-        ],
-    )
-    def test_a_megabyte_of_the_worst_text_has_a_headline_and_keywords(self, units: list[str]) -> None:
-        # In a process of its own: a regular expression that tries every way to read a text cannot be interrupted.
-        script = f"""
-from error_patterns.failures import read, text_of
-worst = [unit * ({1_000_000 // len(units)} // len(unit)) for unit in {units}]
-text = text_of('File "a", line 1, in f\\n' + '\\n'.join(worst))
-print(bool(read(text).headline), isinstance(read(text).keywords, list))
-"""
-        assert subprocess.check_output([sys.executable, "-c", script], timeout=60).split() == [b"True", b"True"]
+    def test_a_megabyte_of_the_worst_text_takes_seconds(self) -> None:
+        stoppable.run(
+            """
+            from error_patterns.failures import failure_text, parse_failure
+            for units in map(json.loads, arguments):
+                lines = "\\n".join(unit * (1_000_000 // len(units) // len(unit)) for unit in units)
+                with at_most(seconds=10, text=units):
+                    parsed = parse_failure(failure_text('File "a", line 1, in f\\n' + lines))
+                assert parsed.headline
+            """,
+            [json.dumps(units) for units in WORST_UNITS],
+        )

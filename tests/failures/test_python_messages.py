@@ -2,7 +2,7 @@
 
 import pytest
 
-from error_patterns.failures.python_messages import reworded, reworded_line
+from error_patterns.failures.python_messages import canonical_line, canonical_message
 
 
 @pytest.mark.parametrize(
@@ -50,13 +50,13 @@ from error_patterns.failures.python_messages import reworded, reworded_line
 )
 class TestWordings:
     def test_a_newer_one_is_that_of_older_versions(self, older: str, newer: str) -> None:
-        assert reworded(newer) == older
+        assert canonical_message(newer) == older
 
     def test_the_older_one_stays(self, older: str, newer: str) -> None:
-        assert reworded(older) == older
+        assert canonical_message(older) == older
 
     def test_it_is_known_behind_the_type(self, older: str, newer: str) -> None:
-        assert reworded_line(f"a.SomeError: {newer}") == f"a.SomeError: {older}"
+        assert canonical_line(f"a.SomeError: {newer}") == f"a.SomeError: {older}"
 
 
 class TestWhatIsMissing:
@@ -69,4 +69,4 @@ class TestWhatIsMissing:
         ],
     )
     def test_it_still_tells_failures_apart(self, one: str, other: str) -> None:
-        assert reworded(one) != reworded(other)
+        assert canonical_message(one) != canonical_message(other)

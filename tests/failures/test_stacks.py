@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from error_patterns.failures.stacks import formats as stacks
 from error_patterns.failures.stacks.base import Stack
+from error_patterns.failures.stacks.formats import parse_stacks
 
 PYTHON = """\
 Traceback (most recent call last):
@@ -99,12 +99,12 @@ TRACES = {
 }
 
 
-def stacks_of(text: str) -> list[Stack]:
-    return stacks.stacks_of(text.splitlines())
+def parse(text: str) -> list[Stack]:
+    return parse_stacks(text.splitlines())
 
 
 def the_last(text: str) -> Stack:
-    return stacks_of(text)[-1]
+    return parse(text)[-1]
 
 
 def formatted(act: Callable[[], object]) -> str:
@@ -127,7 +127,7 @@ class TestEachLanguage:
 
     def test_lines_of_a_log_around_it_do_not_count(self, trace: tuple[str, str, str, tuple[str, ...]]) -> None:
         text, *_ = trace
-        assert stacks_of(f"starting\n\n{text}\nworker: exiting with 1\n") == stacks_of(text)
+        assert parse(f"starting\n\n{text}\nworker: exiting with 1\n") == parse(text)
 
 
 class TestPython:
@@ -144,11 +144,11 @@ class TestPython:
     )
     def test_it_is_read_behind_the_prefix_of_a_log(self, prefix: str) -> None:
         logged = "".join(f"{prefix}{line}" for line in PYTHON.splitlines(keepends=True))
-        assert stacks_of(logged) == stacks_of(PYTHON)
+        assert parse(logged) == parse(PYTHON)
 
     def test_it_is_read_where_the_times_of_its_lines_differ(self) -> None:
         logged = "".join(f"10:00:{n:02} {line}" for n, line in enumerate(PYTHON.splitlines(keepends=True)))
-        assert stacks_of(logged) == stacks_of(PYTHON)
+        assert parse(logged) == parse(PYTHON)
 
     def test_exceptions_of_a_chain_come_in_the_order_of_the_text(self) -> None:
         def chained() -> None:
@@ -157,18 +157,18 @@ class TestPython:
             except KeyError as error:
                 raise ConnectionError("no region") from error
 
-        assert [stack.kind for stack in stacks_of(formatted(chained))] == ["KeyError", "ConnectionError"]
+        assert [stack.kind for stack in parse(formatted(chained))] == ["KeyError", "ConnectionError"]
 
     def test_members_of_a_group_are_read(self) -> None:
         def grouped() -> None:
             inner = ExceptionGroup("inner", [KeyError("x"), OSError("y")])
             raise ExceptionGroup("outer", [ValueError("bad size"), inner])
 
-        kinds = [stack.kind for stack in stacks_of(formatted(grouped))]
+        kinds = [stack.kind for stack in parse(formatted(grouped))]
         assert kinds == ["ExceptionGroup", "ValueError", "ExceptionGroup", "KeyError", "OSError"]
 
     def test_functions_of_the_library_count_where_there_are_no_others(self) -> None:
-        (stack,) = stacks_of(PYTHON.replace("/srv/app/", "/usr/lib/python3.12/"))
+        (stack,) = parse(PYTHON.replace("/srv/app/", "/usr/lib/python3.12/"))
         assert stack.functions == ("run", "loads")
 
     @pytest.mark.parametrize(
@@ -279,27 +279,30 @@ retries.0
         ],
     )
     def test_what_is_printed_after_it_does_not_count(self, after: str) -> None:
-        assert stacks_of(f"{PYTHON}{after}\n") == stacks_of(PYTHON)
+        assert parse(f"{PYTHON}{after}\n") == parse(PYTHON)
 
     def test_the_next_traceback_is_no_part_of_a_message(self) -> None:
         announced = PYTHON.rpartition("json.decoder")[0] + "ValueError: bad:\n"
-        assert stacks_of(f"{announced}{PYTHON}")[0] == the_last(announced)
+        assert parse(f"{announced}{PYTHON}")[0] == the_last(announced)
         handling = "\nDuring handling of the above exception, another exception occurred:\n\n"
-        assert stacks_of(f"{announced}{handling}{PYTHON}")[0] == the_last(announced)
+        assert parse(f"{announced}{handling}{PYTHON}")[0] == the_last(announced)
 
     def test_a_traceback_that_is_cut_off_by_another_does_not_count(self) -> None:
         cut_off = PYTHON.rpartition("json.decoder")[0].replace("in run", "in other")
-        assert stacks_of(f"{cut_off}{PYTHON}") == stacks_of(PYTHON)
+        assert parse(f"{cut_off}{PYTHON}") == parse(PYTHON)
 
     def test_a_traceback_that_is_cut_off_is_none(self) -> None:
         cut_off = PYTHON.rpartition("json.decoder")[0]
-        assert stacks_of(cut_off) == []
-        assert stacks_of(f"{PYTHON}\n{cut_off}") == stacks_of(PYTHON)
+        assert parse(cut_off) == []
+        assert parse(f"{PYTHON}\n{cut_off}") == parse(PYTHON)
 
 
 class TestJava:
     def test_the_cause_comes_before_what_the_program_ended_with(self) -> None:
-        assert [stack.kind for stack in stacks_of(JAVA)] == ["java.io.EOFException", "java.lang.IllegalStateException"]
+        assert [stack.kind for stack in parse(JAVA)] == [
+            "java.io.EOFException",
+            "java.lang.IllegalStateException",
+        ]
 
     def test_a_message_of_several_lines_counts(self) -> None:
         text = JAVA.replace("queue closed", "queue closed\n\n  by peer")
@@ -307,7 +310,7 @@ class TestJava:
 
     def test_it_is_read_behind_a_program_and_its_process(self) -> None:
         logged = "".join(f"Nov 22 02:10:34 host app[123]: {line}" for line in JAVA.splitlines(keepends=True))
-        assert stacks_of(logged) == stacks_of(JAVA)
+        assert parse(logged) == parse(JAVA)
 
     def test_what_a_log_puts_in_front_does_not_count(self) -> None:
         logged = JAVA.replace('Exception in thread "main" ', "2026-01-31 10:00:00,123 ERROR [main] ")
@@ -330,7 +333,7 @@ class TestJava:
 class TestJavaScript:
     def test_the_cause_is_read(self) -> None:
         text = "Error: job failed\n    at run (/a/x.js:1:1) {\n  [cause]: TypeError: bad\n      at f (/a/y.js:1:1)\n}"
-        assert [stack.kind for stack in stacks_of(text)] == ["TypeError", "Error"]
+        assert [stack.kind for stack in parse(text)] == ["TypeError", "Error"]
 
     def test_errors_of_an_aggregate_count_without_their_frames_too(self) -> None:
         text = "AggregateError: all failed\n    at main (/srv/x.js:3:5) {\n  [errors]: [ [Error: a], [Error: b] ]\n}"
@@ -344,7 +347,7 @@ class TestGo:
     @pytest.mark.parametrize("time", LOG_TIMES)
     def test_it_is_read_behind_the_time_of_a_log(self, time: str) -> None:
         logged = "".join(f"{time}{line}" for line in GO.splitlines(keepends=True))
-        assert stacks_of(logged) == stacks_of(GO)
+        assert parse(logged) == parse(GO)
 
     def test_only_the_goroutine_that_panicked_counts(self) -> None:
         assert the_last(GO).functions == GO_FUNCTIONS
@@ -381,8 +384,8 @@ class TestRust:
 
     def test_each_thread_that_panicked_counts_in_any_order(self) -> None:
         a, b = (f"thread '{name}' panicked at src/{name}.rs:2:5:\nno {name}\n\n" for name in "ab")
-        assert [stack.message for stack in stacks_of(a + b)] == ["no a", "no b"]
-        assert stacks_of(b + a) == stacks_of(a + b)
+        assert [stack.message for stack in parse(a + b)] == ["no a", "no b"]
+        assert parse(b + a) == parse(a + b)
 
     def test_padded_frames_with_addresses_are_read(self) -> None:
         trace = "stack backtrace:\n   0:     0x55d5d1d8 - app::load::h0123456789abcdef\n"
@@ -391,9 +394,9 @@ class TestRust:
 
     def test_the_next_entry_of_a_log_is_no_part_of_its_message(self) -> None:
         text = "thread 'a' panicked at a.rs:2:5:\nno data\n"
-        assert stacks_of(f"{text}2026-01-31T10:00:00Z  INFO app: request 7 finished\n") == stacks_of(text)
+        assert parse(f"{text}2026-01-31T10:00:00Z  INFO app: request 7 finished\n") == parse(text)
 
 
 class TestOthers:
     def test_text_has_no_stack(self) -> None:
-        assert stacks_of("error: it failed\n  at the end\npanic: not this time\n") == []
+        assert parse("error: it failed\n  at the end\npanic: not this time\n") == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from error_patterns.failures.tool_output import telling_lines
+from error_patterns.failures.tool_output import error_lines
 
 PYTEST = """\
 ============================= test session starts ==============================
@@ -136,14 +136,14 @@ LOG = """\
     ],
 )
 def test_the_lines_that_tell_what_went_wrong_are_kept(text: str, lines: list[str]) -> None:
-    assert telling_lines(text.splitlines()) == lines
+    assert error_lines(text.splitlines()) == lines
 
 
 @pytest.mark.parametrize("text", [PYTEST, WHEEL, GCC, RUSTC], ids=["pytest", "wheel", "gcc", "rustc"])
 @pytest.mark.parametrize("prefix", ["2026-01-31T10:00:05.1234567Z ", "web-1  | "])
 def test_they_are_known_in_the_log_of_a_job(text: str, prefix: str) -> None:
     logged = [f"{prefix}{line}" for line in text.splitlines()]
-    assert telling_lines(logged) == telling_lines(text.splitlines())
+    assert error_lines(logged) == error_lines(text.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -157,17 +157,17 @@ def test_they_are_known_in_the_log_of_a_job(text: str, prefix: str) -> None:
 )
 def test_the_order_in_which_they_failed_does_not_count(failed: list[str]) -> None:
     half = len(failed) // 2
-    assert telling_lines(failed) == telling_lines(failed[half:] + failed[:half])
+    assert error_lines(failed) == error_lines(failed[half:] + failed[:half])
 
 
 def test_what_pip_ran_is_kept_by_its_last_line_if_it_names_no_error() -> None:
     silent = WHEEL.replace("error: command 'gcc' failed: No such file or directory", "Killed")
-    assert telling_lines(silent.splitlines())[1:] == ["Killed"]
+    assert error_lines(silent.splitlines())[1:] == ["Killed"]
 
 
 def test_what_pip_ran_is_kept_where_its_output_is_cut_off() -> None:
     cut_off = WHEEL.partition("      [end of output]")[0]
-    assert telling_lines(cut_off.splitlines()) == telling_lines(WHEEL.splitlines())
+    assert error_lines(cut_off.splitlines()) == error_lines(WHEEL.splitlines())
 
 
 @pytest.mark.parametrize(
@@ -184,23 +184,23 @@ def test_what_pip_ran_is_kept_where_its_output_is_cut_off() -> None:
     ids=["rustc", "Maven", "go", "tsc"],
 )
 def test_what_a_compiler_says_besides_is_kept(text: str, line: str) -> None:
-    assert telling_lines(text.splitlines())[1:] == [line]
+    assert error_lines(text.splitlines())[1:] == [line]
 
 
 def test_a_label_of_a_warning_is_left_out() -> None:
     warned = RUSTC.replace("\nerror: could not", "\nwarning: unused\n   |     ^^^^ not used\n\nerror: could not")
-    assert telling_lines(warned.splitlines()) == telling_lines(RUSTC.splitlines())
+    assert error_lines(warned.splitlines()) == error_lines(RUSTC.splitlines())
 
 
 def test_what_a_job_says_of_every_failure_is_told_by_the_lines_before() -> None:
     log = ["starting", "one", "two", "sh: 1: jest: not found", "##[error]Process completed with exit code 127."]
-    lines = telling_lines([f"2026-01-31T10:00:05.1234567Z {line}" for line in log])
+    lines = error_lines([f"2026-01-31T10:00:05.1234567Z {line}" for line in log])
     assert lines == ["one", "two", "sh: jest: not found", "Process completed with exit code 127."]
 
 
 def test_what_a_job_marks_as_an_error_is_kept() -> None:
     log = ["2026-01-31T10:00:05.1234567Z loading", "2026-01-31T10:00:05.1234567Z ##[error]it failed"]
-    assert telling_lines(log) == ["it failed"]
+    assert error_lines(log) == ["it failed"]
 
 
 @pytest.mark.parametrize(
@@ -215,16 +215,16 @@ def test_what_a_job_marks_as_an_error_is_kept() -> None:
     ],
 )
 def test_which_shell_says_it_does_not_count(line: str) -> None:
-    assert telling_lines([line]) == ["sh: jq: command not found"]
+    assert error_lines([line]) == ["sh: jq: command not found"]
 
 
 def test_of_anything_else_all_lines_are_kept() -> None:
-    assert telling_lines(["fatal: no such branch", "", "hint: main"]) == ["fatal: no such branch", "hint: main"]
+    assert error_lines(["fatal: no such branch", "", "hint: main"]) == ["fatal: no such branch", "hint: main"]
 
 
 def test_what_a_log_puts_in_front_is_left_out() -> None:
-    assert telling_lines(["2026-01-31 10:00:00 worker: it failed"]) == ["worker: it failed"]
+    assert error_lines(["2026-01-31 10:00:00 worker: it failed"]) == ["worker: it failed"]
 
 
 def test_a_later_entry_of_a_log_is_no_part_of_an_error() -> None:
-    assert "stopping" not in " ".join(telling_lines(LOG.splitlines()))
+    assert "stopping" not in " ".join(error_lines(LOG.splitlines()))

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from error_patterns import AsyncErrorPatternRepository, DatabaseRejectedError, ErrorPattern, ErrorPatternRepository
-from error_patterns.failures import read, text_of
+from error_patterns.failures import failure_text, parse_failure
 from error_patterns.redaction import EVERY_RULE, NO_REDACTION, REDACTION_RULES, Redaction
 
 redact = EVERY_RULE.redact
@@ -1153,11 +1153,11 @@ class TestTime:
 
 class TestRecording:
     def test_a_secret_in_an_exception_is_not_in_its_text(self) -> None:
-        assert "hunter2" not in text_of(ConnectionError("redis://:hunter2@cache:6379/0"))
+        assert "hunter2" not in failure_text(ConnectionError("redis://:hunter2@cache:6379/0"))
 
     def test_two_failures_that_differ_in_a_secret_are_one(self) -> None:
-        first, second = (text_of(f"login failed: password={secret}") for secret in ("hunter2", "swordfish"))
-        assert read(first).fingerprint == read(second).fingerprint
+        first, second = (failure_text(f"login failed: password={secret}") for secret in ("hunter2", "swordfish"))
+        assert parse_failure(first).fingerprint == parse_failure(second).fingerprint
 
     def test_no_secret_reaches_the_database(self, repository: ErrorPatternRepository) -> None:
         for failure, _ in FAILURES.values():

@@ -1,5 +1,5 @@
-"""What failure texts say: the one place that knows how interpreters, compilers, shells and logs word them."""
+"""Parsers of failure texts: the only code that knows the formats of interpreters, compilers, shells and logs."""
 
-from error_patterns.failures.parse import FINGERPRINT_PREFIX, Reading, read, text_of
+from error_patterns.failures.parse import FINGERPRINT_PREFIX, ParsedFailure, failure_text, parse_failure
 
-__all__ = ["FINGERPRINT_PREFIX", "Reading", "read", "text_of"]
+__all__ = ["FINGERPRINT_PREFIX", "ParsedFailure", "failure_text", "parse_failure"]

@@ -1,4 +1,4 @@
-"""What a failure text says: its headline, its fingerprint, and the keywords that give it away. Pure and total."""
+"""A failure text in parts: its headline, its fingerprint, and its keywords. Pure and total."""
 
 import hashlib
 import itertools
@@ -7,46 +7,45 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from error_patterns.failures.normalize import LONGEST_LINE, normalised, without_escapes
-from error_patterns.failures.python_messages import reworded
+from error_patterns.failures.normalize import MAX_LINE_CHARACTERS, normalize, strip_escapes
+from error_patterns.failures.python_messages import canonical_message
 from error_patterns.failures.stacks.base import Stack
-from error_patterns.failures.stacks.formats import stacks_of
-from error_patterns.failures.stacks.jvm_js_dotnet import unqualified
-from error_patterns.failures.stacks.python import has_frames
-from error_patterns.failures.tool_output import is_of_pytest, telling_lines
-from error_patterns.models.fields import MAX_KEYWORDS, MAX_PATTERN_CHARACTERS
-from error_patterns.redaction.redactor import EVERY_RULE, Redaction
-from error_patterns.text import camel_parts, cut, storable
+from error_patterns.failures.stacks.formats import parse_stacks
+from error_patterns.failures.stacks.jvm_js_dotnet import simple_name
+from error_patterns.failures.stacks.python import has_python_frames
+from error_patterns.failures.tool_output import error_lines, is_pytest_output
+from error_patterns.redaction import EVERY_RULE, Redaction
+from error_patterns.text import camel_parts, storable
 
 FINGERPRINT_PREFIX = "3:"
-"""The version of the way in which failures are read, in front of each fingerprint; another way gets another number."""
+"""The version of the parser, in front of each fingerprint. A parser that yields other fingerprints gets a new one."""
 
-DRAWN_WORDS = 24
-"""The most words of what a failure says that become keywords; names of qualified functions come on top of them."""
+MAX_MESSAGE_KEYWORDS = 24
+"""The most keywords from the messages of a failure. The names of qualified functions come on top."""
 
-_LONGEST_NAME = 80
+_MAX_KEYWORD_CHARACTERS = 80
 
-# Placeholders, and words that so many failures have that they give none of them away.
-_NO_KEYWORDS = frozenset(
+# Placeholders, and words that are in so many failures that they identify none.
+_STOP_WORDS = frozenset(
     "redacted url user email time uuid id address hash path temporary amount number "
     "a an and are as at be but by for from has have in into is it its no not of on or that the this to was were "
     "with while when you your line file call last most recent traceback during handling another occurred".split()
 )
-_MODULES_OF_NONE = re.compile(r"^(?:builtins|exceptions|__main__)\.")  # which not every way of printing names
+_OPTIONAL_MODULE = re.compile(r"^(?:builtins|exceptions|__main__)\.")  # some ways of printing leave these out
 _PLACEHOLDER = re.compile(r"<\w+>")
 _NAME = re.compile(r"[^\W\d][\w.]*\w|[^\W\d]")
 
 
-class Reading(NamedTuple):
-    """What a failure text says.
+class ParsedFailure(NamedTuple):
+    """The parts of a failure text. None of them is cut to the limits of a pattern.
 
     Attributes:
-        headline: The line that names the failure: of stack traces the exception that they ended with, of a traceback
-            that is cut off before its exception the last line, of anything else the first line with text.
-        fingerprint: A hash, equal for two occurrences that differ in paths, numbers, times and the like.
-        keywords: The words that give it away: of what it says, without what changes and without common words. Functions
-            that a trace names with their class give the names of both besides, after these words. The outermost of
-            them, most often the test or the job that failed, comes first, and counts by the parts of its names too.
+        headline: The line that names the failure. Of stack traces it is the exception that ended the program. Of a
+            traceback without its exception it is the last line, of anything else the first line with text.
+        fingerprint: A hash, equal for two occurrences that differ only in paths, numbers, times and the like.
+        keywords: The words that identify the failure. First come those of its messages, without varying parts and
+            common words. Then come the class and method names of qualified functions, the outermost function first:
+            most often it is the failed test or job, and the parts of its names count too.
     """
 
     headline: str
@@ -54,78 +53,78 @@ class Reading(NamedTuple):
     keywords: list[str]
 
 
-def text_of(failure: str | BaseException, redaction: Redaction = EVERY_RULE) -> str:
-    """The text of a failure: an exception with its traceback and causes as Python prints them, without secrets."""
+def failure_text(failure: str | BaseException, redaction: Redaction = EVERY_RULE) -> str:
+    """Return the text of a failure without secrets; of an exception, its traceback and causes as Python prints them."""
     if isinstance(failure, BaseException):
         failure = "".join(traceback.format_exception(failure))
-    return redaction.redact(without_escapes(storable(failure))).strip()
+    return redaction.redact(strip_escapes(storable(failure))).strip()
 
 
-def read(text: str) -> Reading:
-    """Read a failure text as `text_of` gives it."""
+def parse_failure(text: str) -> ParsedFailure:
+    """Parse a text that `failure_text` returned."""
     lines = text.splitlines()
-    stacks = [] if is_of_pytest(lines) else stacks_of(lines)
-    said = [_said(stack) for stack in stacks] or [telling_lines(lines) or [""]]
-    return Reading(_headline(lines, stacks), _fingerprint(stacks, said), _keywords(stacks, said))
+    stacks = [] if is_pytest_output(lines) else parse_stacks(lines)
+    messages = [_message_lines(stack) for stack in stacks] or [error_lines(lines) or [""]]
+    return ParsedFailure(_headline(lines, stacks), _fingerprint(stacks, messages), _keywords(stacks, messages))
 
 
 def _headline(lines: Sequence[str], stacks: Sequence[Stack]) -> str:
+    if stacks:
+        return stacks[-1].line.strip()
     with_text = [line for line in lines if line.strip()] or [""]
-    chosen = stacks[-1].line if stacks else with_text[-1 if has_frames(lines) else 0]
-    return cut(chosen.strip(), MAX_PATTERN_CHARACTERS)
+    return with_text[-1 if has_python_frames(lines) else 0].strip()
 
 
-def _said(stack: Stack) -> list[str]:
-    return [normalised(reworded(stack.message[:LONGEST_LINE])), *map(normalised, stack.details)]
+def _message_lines(stack: Stack) -> list[str]:
+    return [normalize(canonical_message(stack.message[:MAX_LINE_CHARACTERS])), *map(normalize, stack.details)]
 
 
-def _fingerprint(stacks: Sequence[Stack], said: Sequence[Sequence[str]]) -> str:
+def _fingerprint(stacks: Sequence[Stack], messages: Sequence[Sequence[str]]) -> str:
     parts = [
-        (*(f"in {function}" for function in stack.functions), _MODULES_OF_NONE.sub("", stack.kind), *lines)
-        for stack, lines in zip(stacks, said, strict=False)
+        (*(f"in {function}" for function in stack.functions), _OPTIONAL_MODULE.sub("", stack.kind), *lines)
+        for stack, lines in zip(stacks, messages, strict=False)
     ]
-    # Each stack once, as whoever tries again fails again.
-    essence = "\n".join(itertools.chain.from_iterable(dict.fromkeys(parts) or said))
+    # Each stack counts once, as retries repeat it.
+    essence = "\n".join(itertools.chain.from_iterable(dict.fromkeys(parts) or messages))
     return f"{FINGERPRINT_PREFIX}{hashlib.blake2b(essence.encode(), digest_size=16).hexdigest()}"
 
 
-def _keywords(stacks: Sequence[Stack], said: Sequence[Sequence[str]]) -> list[str]:
+def _keywords(stacks: Sequence[Stack], messages: Sequence[Sequence[str]]) -> list[str]:
     lines: list[str] = []
-    in_classes: list[tuple[str, ...]] = []
-    for stack, (first, *rest) in itertools.zip_longest(stacks, said):
+    methods: list[tuple[str, ...]] = []
+    for stack, (first, *rest) in itertools.zip_longest(stacks, messages):
         functions = stack.functions if stack else ()
-        lines += [function for function in functions if not _BETWEEN_NAMES.search(function)]
-        lines += [f"{unqualified(stack.kind)}: {first}" if stack else first, *rest]
-        in_classes += [_class_and_method(function) for function in functions if _BETWEEN_NAMES.search(function)]
+        lines += [function for function in functions if not _QUALIFIER.search(function)]
+        lines += [f"{simple_name(stack.kind)}: {first}" if stack else first, *rest]
+        methods += [_class_and_method(function) for function in functions if _QUALIFIER.search(function)]
     words = (word for line in reversed(lines) for word in _NAME.findall(_PLACEHOLDER.sub(" ", line)))
-    drawn = itertools.islice(_distinct(filter(_tells, words)), DRAWN_WORDS)
-    return list(_distinct((*drawn, *_of_functions(in_classes))))[:MAX_KEYWORDS]
+    from_messages = itertools.islice(_deduplicate(filter(_is_keyword, words)), MAX_MESSAGE_KEYWORDS)
+    return list(_deduplicate((*from_messages, *_method_keywords(methods))))
 
 
-def _of_functions(in_classes: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    for outermost in in_classes[-1:]:
+def _method_keywords(methods: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    for outermost in methods[-1:]:
         yield from (*outermost, ".".join(outermost))
         parts = (part for name in outermost for part in camel_parts(name))
-        yield from (part for part in parts if part.isalpha() and len(part) > 1 and _tells(part))
-    for names in reversed(in_classes):
+        yield from (part for part in parts if part.isalpha() and len(part) > 1 and _is_keyword(part))
+    for names in reversed(methods):
         yield from (*names, ".".join(names))
 
 
-_BETWEEN_NAMES = re.compile(r"[./$]+|::")
+_QUALIFIER = re.compile(r"[./$]+|::")
 
 
 def _class_and_method(function: str) -> tuple[str, ...]:
-    """The last two names of a function that has more, as far as they are names."""
-    return tuple(
-        name for name in _BETWEEN_NAMES.split(function)[-2:] if name.isidentifier() and len(name) <= _LONGEST_NAME
-    )
+    """Return the last two names of a qualified function, without those that are no identifiers."""
+    names = _QUALIFIER.split(function)[-2:]
+    return tuple(name for name in names if name.isidentifier() and len(name) <= _MAX_KEYWORD_CHARACTERS)
 
 
-def _tells(word: str) -> bool:
-    return word.casefold() not in _NO_KEYWORDS and len(word) <= _LONGEST_NAME
+def _is_keyword(word: str) -> bool:
+    return word.casefold() not in _STOP_WORDS and len(word) <= _MAX_KEYWORD_CHARACTERS
 
 
-def _distinct(words: Iterable[str]) -> Iterator[str]:
+def _deduplicate(words: Iterable[str]) -> Iterator[str]:
     seen = {""}
     for word in words:
         if word.casefold() not in seen:

@@ -1,21 +1,21 @@
-"""One wording for what versions of Python say in different ways. Pure, total, linear time.
+"""One canonical form for messages that differ between versions of Python. Pure, total, linear time.
 
-From CPython's "What's New" of 3.8 to 3.14. What an older version leaves out altogether is not guessed.
+The changes are from CPython's "What's New" of 3.8 to 3.14. Parts that an older version leaves out are not guessed.
 """
 
 import re
 
-# What begins a hint of the interpreter, which newer versions give more of, up to the end of the line.
+# A hint of the interpreter, up to the end of the line. Newer versions print more hints.
 _HINT = re.compile(
     r"[.;,]? (?:(?:Did you (?:mean|forget)|Perhaps you forgot|Maybe you meant)\b"
     r"|\((?:most likely due to a circular import|unknown location|consider renaming ')).*",
     re.IGNORECASE,
 )
 
-_WORDINGS = tuple(
-    (re.compile(old), new)
-    for old, new in (
-        # 3.10 names a function with its class and the function around it. A class whose constructor it is stays.
+_OLDER_FORMS = tuple(
+    (re.compile(newer), older)
+    for newer, older in (
+        # 3.10 qualifies the names of functions. The class of a constructor stays.
         (r"(?<![\w.<>])(?:[\w<>]{1,200}\.){1,20}(?=[\w<>]{1,200}\.__init__\(\) )", ""),
         (r"(?<![\w.<>])(?:[\w<>]{1,200}\.){1,20}(?!__init__\()(?=[\w<>]{1,200}\(\) )", ""),
         (  # 3.11
@@ -40,15 +40,15 @@ _WORDINGS = tuple(
 _EXCEPTION = re.compile(r"(?P<kind>(?:[^\W\d]\w{0,100}\.){0,20}[A-Z]\w{0,100}): (?P<message>.*)$")
 
 
-def reworded_line(line: str) -> str:
-    """The line, reworded where it is an exception with its message, and otherwise without hints."""
+def canonical_line(line: str) -> str:
+    """Return a line in canonical form: an exception with its canonical message, any other line without hints."""
     exception = _EXCEPTION.match(line)
-    return f"{exception['kind']}: {reworded(exception['message'])}" if exception else _HINT.sub("", line)
+    return f"{exception['kind']}: {canonical_message(exception['message'])}" if exception else _HINT.sub("", line)
 
 
-def reworded(message: str) -> str:
-    """The message of an exception as the oldest version of Python words it, without hints."""
+def canonical_message(message: str) -> str:
+    """Return the message of an exception as the oldest version of Python prints it, without hints."""
     message = _HINT.sub("", message)
-    for old, new in _WORDINGS:
-        message = old.sub(new, message)
+    for newer, older in _OLDER_FORMS:
+        message = newer.sub(older, message)
     return message

@@ -62,7 +62,7 @@ def refingerprint(session: Session, after: str) -> BatchResult:
     changed = 0
     for pattern in old:
         whole = (failure for failure in reversed(pattern.historical_failures) if not is_cut(failure))
-        if fingerprints := list(dict.fromkeys(failures.read(failure).fingerprint for failure in whole)):
+        if fingerprints := list(dict.fromkeys(failures.parse_failure(failure).fingerprint for failure in whole)):
             _replace_fingerprints(session, pattern, fingerprints, version)
             changed += 1
     return BatchResult(len(old), changed, last_id)

@@ -13,11 +13,12 @@ from sqlmodel import col
 from error_patterns.database.derived_rows import insert_index
 from error_patterns.database.dialects import insert_on_conflict
 from error_patterns.models import ErrorPattern
-from error_patterns.models.fields import KEPT_FAILURES, MAX_CHECKS, MAX_KEYWORDS
+from error_patterns.models.fields import KEPT_FAILURES, MAX_CHECKS, MAX_KEYWORDS, MAX_PATTERN_CHARACTERS
 from error_patterns.operations import aliases
 from error_patterns.operations.crud import row_of
 from error_patterns.operations.update import joined, set_unvalidated
 from error_patterns.redaction import Redaction
+from error_patterns.text import cut
 
 
 class Observation(NamedTuple):
@@ -42,12 +43,12 @@ def observe(
     """Parse a failure. This needs no session: it can take long, and other writers would wait."""
     from error_patterns import failures  # noqa: PLC0415 - compiles a hundred expressions, for this call alone
 
-    text = failures.text_of(failure, redaction)
-    parsed = failures.read(text)
+    text = failures.failure_text(failure, redaction)
+    parsed = failures.parse_failure(text)
     pattern = ErrorPattern.model_validate(
         {
-            "pattern": parsed.headline,
-            "keywords": parsed.keywords if keywords is None else keywords,
+            "pattern": cut(parsed.headline, MAX_PATTERN_CHARACTERS),
+            "keywords": parsed.keywords[:MAX_KEYWORDS] if keywords is None else keywords,
             "historical_failures": [text],
             "preventive_checks": preventive_checks,
             "fingerprint": parsed.fingerprint,

@@ -1,1 +1,1 @@
-"""Stack traces of six languages as what they have in common."""
+"""Parsers of stack traces, one module for each family of formats."""

@@ -1,20 +1,20 @@
-"""What every language's stack traces come to: an exception or a panic, and the functions that it came through."""
+"""The common form of every language's stack traces: an exception or a panic, and the functions that it passed."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
-MOST_DETAILS = 300
-"""How many lines of a message can count: behind them is data that was printed with it."""
+MAX_DETAILS = 300
+"""The most lines of a message that count. What follows is data that was printed with it."""
 
 
 class Stack(NamedTuple):
-    """An exception or a panic, with the functions that it came through.
+    """An exception or a panic, with the functions that it passed.
 
     Attributes:
-        line: The line that names it, without what a log puts in front.
+        line: The line that names it, without the prefix of a log.
         kind: The type of the exception as the line has it; "panic" in Go and Rust.
-        message: What stands behind the type on that line.
-        details: What tells one such failure from another, and stands on other lines.
+        message: The rest of that line, behind the type.
+        details: Other lines that tell one such failure from another.
         functions: The functions that count, in the order of the trace.
     """
 
@@ -26,17 +26,17 @@ class Stack(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A function in a stack trace, and whether it is one of the platform: a standard library or a test runner."""
+    """A function in a stack trace. Standard libraries and test runners are platform."""
 
     function: str
-    of_platform: bool
+    is_platform: bool
 
 
-def functions_that_count(frames: Iterable[Frame]) -> tuple[str, ...]:
-    """The functions, each once, as the depth of a recursion differs; without the platform's if there are others.
+def relevant_functions(frames: Iterable[Frame]) -> tuple[str, ...]:
+    """Return the functions that tell failures apart: without the platform's, unless there are no others.
 
-    Those of the platform differ between its versions where the failure is the same.
+    The platform's functions differ between its versions. Each function counts once, as the depth of a recursion varies.
     """
     frames = list(frames)
-    own = [frame for frame in frames if not frame.of_platform]
+    own = [frame for frame in frames if not frame.is_platform]
     return tuple(dict.fromkeys(frame.function for frame in own or frames))

@@ -1,17 +1,17 @@
-"""Stack traces as what they are: which exceptions there were, and through which functions. Pure, total, linear time."""
+"""All known formats of stack traces, in the order in which they are tried. Pure, total, linear time."""
 
 from collections.abc import Sequence
 
-from error_patterns.failures.normalize import without_log_prefix, without_program
+from error_patterns.failures.log_prefix import strip_log_prefix, strip_program
 from error_patterns.failures.stacks.base import Stack
-from error_patterns.failures.stacks.go_rust import go_stacks, rust_stacks
-from error_patterns.failures.stacks.jvm_js_dotnet import thrown_stacks
-from error_patterns.failures.stacks.python import python_stacks
+from error_patterns.failures.stacks.go_rust import parse_go_stacks, parse_rust_stacks
+from error_patterns.failures.stacks.jvm_js_dotnet import parse_thrown_stacks
+from error_patterns.failures.stacks.python import parse_python_stacks
 
 
-def stacks_of(lines: Sequence[str]) -> list[Stack]:
-    """The stacks of a text, the one that the program ended with last, without those that are cut off."""
-    if found := python_stacks(lines) or rust_stacks(lines):
-        return found
-    bare = [without_program(without_log_prefix(line)) for line in lines]
-    return next(filter(None, (read(bare) for read in (thrown_stacks, go_stacks, rust_stacks))), [])
+def parse_stacks(lines: Sequence[str]) -> list[Stack]:
+    """Return the complete stacks of a text, the one that ended the program last."""
+    if stacks := parse_python_stacks(lines) or parse_rust_stacks(lines):
+        return stacks
+    bare = [strip_program(strip_log_prefix(line)) for line in lines]
+    return parse_thrown_stacks(bare) or parse_go_stacks(bare) or parse_rust_stacks(bare)

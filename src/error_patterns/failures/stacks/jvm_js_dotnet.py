@@ -1,27 +1,28 @@
 """Stack traces of the JVM, JavaScript and .NET, which name the exception first, and then its frames.
 
-In lines without what a log puts in front.
+Their lines are without the prefix of a log.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 
-from error_patterns.failures.stacks.base import MOST_DETAILS, Frame, Stack, functions_that_count
+from error_patterns.failures.stacks.base import MAX_DETAILS, Frame, Stack, relevant_functions
 
 _THROWN = re.compile(
     r"(?:Exception in thread \"[^\"\n]*\" |Caused by: |Suppressed: |Unhandled exception[.:] |Uncaught |---> "
     r"|\[cause\]: ){0,3}"
     r"(?P<kind>[\w$./-]{1,500})(?: \[[\w-]{1,80}\])?(?::[ \t]*(?P<message>.*))?$"
 )
-_OF_AN_EXCEPTION = re.compile(r"Error|Exception|Throwable|Failure|Fault|Failed|Interrupt")
-_MEMBER = re.compile(r"[ \t]*(?:\[errors\]: \[ )?\[[\w.]{0,80}Error: ")  # of an AggregateError, without frames
-_AT = re.compile(r"[ \t]*at (?:async )?(?:new )?(?P<place>\S.*)$")
-_JVM_PLACE = re.compile(
+_EXCEPTION_NAME = re.compile(r"Error|Exception|Throwable|Failure|Fault|Failed|Interrupt")
+# Of an AggregateError, which prints no frames for its members.
+_AGGREGATE_MEMBER = re.compile(r"[ \t]*(?:\[errors\]: \[ )?\[[\w.]{0,80}Error: ")
+_FRAME_LINE = re.compile(r"[ \t]*at (?:async )?(?:new )?(?P<location>\S.*)$")
+_JVM_LOCATION = re.compile(
     r"(?:[^\s(/]*/)*(?P<type>[\w.$]+)\.(?P<method>[^\s().][^().\n]*)"
     r"\((?:[^():\n]*:\d+|Native Method|Unknown Source|<generated>|[\w.$-]+)\)(?: ~?\[[^]\n]*\])?$"
 )
-_DOTNET_PLACE = re.compile(r"(?P<type>[\w.`+<>\[\],|]+)\.(?P<method>[\w`<>\[\],|]+)\([^()\n]*\)(?: in .*:line \d+)?$")
-_JAVASCRIPT_PLACE = re.compile(r"(?:(?P<function>\S[^()\n]*) \()?(?P<file>[^()\n]*?)(?::\d+){1,2}\)?$|native\)?$")
+_NET_LOCATION = re.compile(r"(?P<type>[\w.`+<>\[\],|]+)\.(?P<method>[\w`<>\[\],|]+)\([^()\n]*\)(?: in .*:line \d+)?$")
+_JS_LOCATION = re.compile(r"(?:(?P<function>\S[^()\n]*) \()?(?P<file>[^()\n]*?)(?::\d+){1,2}\)?$|native\)?$")
 
 _JVM_PLATFORM = tuple(
     "java. javax. jdk. sun. com.sun. kotlin. kotlinx. scala. junit. org.junit. org.testng. org.scalatest. "
@@ -30,58 +31,58 @@ _JVM_PLATFORM = tuple(
 )
 _DOTNET_PLATFORM = ("System.", "Microsoft.", "Xunit.", "NUnit.")
 _JAVASCRIPT_PLATFORM = ("node:", "internal/", "(internal/", "native", "<anonymous>")
-# What compilers and class loaders make up, and number anew: lambdas, anonymous classes, proxies, closures.
-_MADE_UP = re.compile(
+# Lambdas, anonymous classes, proxies and closures, which compilers and class loaders number anew.
+_GENERATED_NAME = re.compile(
     r"(?:lambda|\$anonfun)\$(?P<inside>\w+?)\$\d+|\$\$[^.]*|\$\d+|(?<=Proxy)\d+|(?<=Accessor)\d+|`\d+|\.<>c\w*|b__[\d_]+"
 )
 
 
-def thrown_stacks(lines: Sequence[str]) -> list[Stack]:
-    """The exceptions, the first cause before the one that the program ended with."""
-    found: list[Stack] = []
+def parse_thrown_stacks(lines: Sequence[str]) -> list[Stack]:
+    """Return the exceptions, the first cause before the exception that ended the program."""
+    stacks: list[Stack] = []
     thrown: re.Match[str] | None = None
-    said: list[str] = []
+    details: list[str] = []
     frames: list[Frame] = []
 
-    def close() -> None:
+    def end_stack() -> None:
         if thrown is not None and frames:
-            functions = functions_that_count(frames)
-            found.append(Stack(thrown[0], thrown["kind"], thrown["message"] or "", tuple(said), functions))
-        said.clear()
+            functions = relevant_functions(frames)
+            stacks.append(Stack(thrown[0], thrown["kind"], thrown["message"] or "", tuple(details), functions))
+        details.clear()
         frames.clear()
 
     for line in lines:
-        if (at := _AT.match(line)) and thrown is not None:
-            frames += _placed(at["place"].rstrip(" [{,"))
-        elif (named := _THROWN.match(line.strip())) and _OF_AN_EXCEPTION.search(unqualified(named["kind"])):
-            close()
+        if (frame := _FRAME_LINE.match(line)) and thrown is not None:
+            frames += _parse_location(frame["location"].rstrip(" [{,"))
+        elif (named := _THROWN.match(line.strip())) and _EXCEPTION_NAME.search(simple_name(named["kind"])):
+            end_stack()
             thrown = named
-        elif line.strip() and (not frames or _MEMBER.match(line)) and len(said) < MOST_DETAILS:
-            said.append(line)  # of a message of several lines
-    close()
-    return found[::-1]
+        elif line.strip() and (not frames or _AGGREGATE_MEMBER.match(line)) and len(details) < MAX_DETAILS:
+            details.append(line)  # of a message of several lines
+    end_stack()
+    return stacks[::-1]
 
 
-def unqualified(name: str) -> str:
-    """The name of a class without its package, module or outer class."""
+def simple_name(name: str) -> str:
+    """Return the name of a class without its package, module or outer class."""
     return re.split("[.$/]", name)[-1]
 
 
 _HIDDEN_CLASS = re.compile(r"\$\$Lambda(?:\$\d+)?/(?:0x)?[0-9a-f]+")
 
 
-def _placed(place: str) -> Iterator[Frame]:
-    place = _HIDDEN_CLASS.sub("", place)
-    if jvm := _JVM_PLACE.match(place):
+def _parse_location(location: str) -> Iterator[Frame]:
+    location = _HIDDEN_CLASS.sub("", location)
+    if jvm := _JVM_LOCATION.match(location):
         function = f"{jvm['type']}.{jvm['method']}"
-        yield Frame(_as_written(function), function.startswith(_JVM_PLATFORM))
-    elif dotnet := _DOTNET_PLACE.match(place):
+        yield Frame(_strip_generated_names(function), function.startswith(_JVM_PLATFORM))
+    elif dotnet := _NET_LOCATION.match(location):
         function = f"{dotnet['type']}.{dotnet['method']}"
-        yield Frame(_as_written(function), function.startswith(_DOTNET_PLATFORM))
-    elif script := _JAVASCRIPT_PLACE.match(place):
+        yield Frame(_strip_generated_names(function), function.startswith(_DOTNET_PLATFORM))
+    elif script := _JS_LOCATION.match(location):
         file = script["file"] or "native"
         yield Frame(script["function"] or "<anonymous>", file.startswith(_JAVASCRIPT_PLATFORM))
 
 
-def _as_written(function: str) -> str:
-    return _MADE_UP.sub(lambda made_up: made_up["inside"] or "", function)
+def _strip_generated_names(function: str) -> str:
+    return _GENERATED_NAME.sub(lambda generated: generated["inside"] or "", function)
