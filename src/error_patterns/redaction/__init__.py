@@ -1,4 +1,4 @@
-"""Secrets out of failure text, before it is stored, hashed or shown."""
+"""Redaction of secrets in failure text, before it is stored, hashed or shown."""
 
 from error_patterns.redaction.redactor import EVERY_RULE, NO_REDACTION, Redaction
 from error_patterns.redaction.rules import REDACTION_RULES

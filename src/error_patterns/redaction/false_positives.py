@@ -1,44 +1,47 @@
-r"""What stands where a secret can stand, and is none. Pure, total, and in linear time.
+r"""Values at the place of a secret that are none. Pure, total, and in linear time.
 
-No secret is what only says how a secret is called, where it is, or what ails it:
+No secret is a value that only names a secret, refers to one, or describes one:
 
-- placeholders, variables, masks and paths: `${DB_PASSWORD}`, `%(password)s`, `<password>`, `***`, `/run/secrets/db`;
-- words of prose and types: `password: must have …`, `token: str`, `secret=None`. After a colon, or after an option and
-  a blank, any value of letters alone is one, unless it ends its line and no word stands before its name;
-- code, which is an unquoted call or subscript (`token = get_token(`, `key=os.environ[`), an attribute of a usual object
-  or with the name of a secret (`self.x`, `db.password`), and a name like those of secrets, without digits, that is an
-  argument or stands behind a spaced `=` (`connect(password=db_password)`, `token = new_token`), the kind of a parser's
-  token (`token=RPAREN`), an exception (`test_reset_token: AssertionError`);
-- a short word that a secret is compared with: `assert token == "abc"`;
-- what is said in a sentence (`password is wrong`) or after a name of two words (`API key: 404`), unless it has letters
-  and digits, or is the quoted value of a password;
-- after a name that seldom means a secret (`session_id`, `auth`, `?key=`), all but long values that look random.
+- Placeholders, variables, masks and paths: `${DB_PASSWORD}`, `%(password)s`, `<password>`, `***`, `/run/secrets/db`.
+- Words of prose and types: `password: must have …`, `token: str`, `secret=None`. After a colon, or after an option and
+  a blank, any value of letters alone is prose, unless it ends its line and no word stands before its name.
+- Code: an unquoted call or subscript (`token = get_token(`, `key=os.environ[`); an attribute of a usual object or with
+  the name of a secret (`self.x`, `db.password`); a name like those of secrets, without digits, that is an argument or
+  stands behind a spaced `=` (`connect(password=db_password)`, `token = new_token`); the type of a parser's token
+  (`token=RPAREN`); an exception (`test_reset_token: AssertionError`).
+- A short word in a comparison: `assert token == "abc"`.
+- A value in a sentence (`password is wrong`) or after a phrase (`API key: 404`), unless it has letters and digits, or
+  is the quoted value of a password.
+- After an ambiguous name (`session_id`, `auth`, `?key=`): all values but long ones that look random.
 """
 
 import re
 
-# What a value holds that was left alone is read again for names. This bound keeps that linear.
-_LONGEST_HARMLESS = 200
+from error_patterns.redaction.rules import Kind
+from error_patterns.redaction.sensitive_names import NameKind, name_kind
+
+# The search goes on inside a harmless value, as it can hold names. This bound keeps that linear.
+_MAX_HARMLESS_CHARACTERS = 200
 
 _PLACEHOLDER = re.compile(
     r"(?:\[redacted\]?|[\W_])*+|\$\{.*|\$\(.*|\$(?:env:)?[a-z_]+|%\(?[a-z_]+\)?s?%?|(?:bearer |basic )?\{.*\}|<.*>|"
     r"(?:\*{3}|\.{3}|…).*|x{3,}|-----BEGIN .*|(?:~|\.{1,2})/.*|[a-z]:\\.*|(?:arn|vault|op|env|file|secretref):.*|"
     r"/(?:app|builds|etc|home|keys|mnt|opt|private|proc|root|run|secrets?|srv|tmp|users|usr|var|workspace)/.*|"
-    r"(?-i:[A-Z]\w*\{|(?:[a-z]\w*\.)+[A-Z]\w*@)[0-9a-f]{5,8}|"  # how Java prints an object
+    r"(?-i:[A-Z]\w*\{|(?:[a-z]\w*\.)+[A-Z]\w*@)[0-9a-f]{5,8}|"  # an object of Java
     r"(?-i:(?:[a-z]\w*\.)*[A-Z]\w*(?:Error|Exception))|"
     r"[\w./-]+\.(?:cfg|conf|crt|env|ini|jks|json|key|p12|pem|py|toml|txt|ya?ml)",
     re.IGNORECASE,
 )
-_WORDS = frozenset(
+_HARMLESS_WORDS = frozenset(
     "a an and any are array as at await bool boolean bytes can cannot char could denied empty eof expected expired "
     "failed false field for from has i if in include incorrect int integer invalid is it lambda may missing must my "
     "needs new nil no none not null number object of ok omit on optional or playwright provided rejected required "
     "revoked same-origin secretstr self should str string text that the then this to true undefined unexpected unicode "
     "unknown unset valid varchar was were when will with would wrong yield your".split()
 )
-_AILMENTS = frozenset("blank empty hidden long masked short strong too valid weak".split())
+_DEFECTS = frozenset("blank empty hidden long masked short strong too valid weak".split())
 _COMPARISONS = frozenset(("==", "===", "!=", "!=="))
-# Short words, and what a requirement of a package compares.
+# Short words, and the versions in requirements of packages.
 _COMPARED = re.compile(r"(?=.{1,20}$)[a-z]+(?:[ '_-][a-z]+)*[.!?:]?|\d+(?:\.\d+)+", re.IGNORECASE)
 _RANDOM = re.compile(
     r"(?!0x|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$|\d{8}T\d{6})(?=.*(?:[a-z]\d{1,9}[a-z]|[^=]=$|==$))"
@@ -54,54 +57,70 @@ _WITH_DIGIT = re.compile(
 _PROSE = re.compile(r"[a-z]+(?:['-][a-z]+)*[.!?:]?", re.IGNORECASE)
 _WORD_AND_BLANK = re.compile(r"[\w\]] ")
 _LAST_OF_LINE = re.compile(r"\\{0,8}[\"']?[)\]}]{0,3},?[ \t]{0,9}(?:$|#|\\)", re.MULTILINE)
-_NAMED_LIKE_SECRETS = (
+_NAME_LIKE_SECRETS = (
     r"(?:(?:[a-z]+_)*(?:password|passwd|passphrase|pwd|pw|pass|secret|token|tok|key|apikey|cred|creds|credentials?|auth|"
     r"authorization)(?:_[a-z]+)*|(?-i:[A-Za-z]*(?:Password|Pwd|Secret|Token|Key|Credentials?)(?:[A-Z][a-z]+)*))"
 )
 _ATTRIBUTE = re.compile(
     rf"(?:self|cls|this|args|cfg|conf|config|ctx|env|opts|options|os|params|process|props|req|request|secrets|settings|"
-    rf"state|vars?)\.[\w.]+|[a-z_]+(?:\.[a-z_]+)*\.{_NAMED_LIKE_SECRETS}",
+    rf"state|vars?)\.[\w.]+|[a-z_]+(?:\.[a-z_]+)*\.{_NAME_LIKE_SECRETS}",
     re.IGNORECASE,
 )
-_KIND_OF_TOKEN = re.compile(r"[A-Z_]{2,20}")  # of a parser
-_CODE_NAME = re.compile(_NAMED_LIKE_SECRETS, re.IGNORECASE)
+_TOKEN_TYPE = re.compile(r"[A-Z_]{2,20}")  # of a parser
+_VARIABLE = re.compile(_NAME_LIKE_SECRETS, re.IGNORECASE)
 
 
-def is_secret(match: re.Match[str]) -> bool:
-    """Whether what stands where a secret can stand is one; the docstring of the module has the rules."""
-    value, parts = match["secret"], match.groupdict()
-    if len(value) > _LONGEST_HARMLESS:
+def is_secret(match: re.Match[str], kind: Kind) -> bool:
+    """Return whether the group `secret` of a match holds a secret, by the rules in the docstring of the module."""
+    value = match["secret"]
+    if len(value) > _MAX_HARMLESS_CHARACTERS:
         return True
-    if _PLACEHOLDER.fullmatch(value) or ("name" in parts and _first_word(value) in _WORDS):
+    if _PLACEHOLDER.fullmatch(value):
         return False
-    if parts.get("weak") is not None:
-        return _RANDOM.fullmatch(value) is not None
-    if "sign" not in parts:
+    if kind is Kind.SHAPE:
         return True
-    if match["spoken"] is not None or match["sign"].strip(":") in {"is", "was"}:
-        return _is_stated(match)
-    return _is_assigned(match)
+    if kind is Kind.RANDOM:
+        return _looks_random(value)
+    return _first_word(value) not in _HARMLESS_WORDS and _is_secret_of_name(match, kind)
+
+
+def _looks_random(value: str) -> bool:
+    return _RANDOM.fullmatch(value) is not None
 
 
 def _first_word(value: str) -> str:
     return value.casefold().split()[0].strip(".,:;!?")
 
 
-def _is_stated(match: re.Match[str]) -> bool:
-    value, spoken = match["secret"], match["spoken"] is not None
-    if not spoken and "pass" not in match["name"].casefold():
-        return _RANDOM.fullmatch(value) is not None
-    quoted = match["open"] is not None and not spoken and _first_word(value) not in _AILMENTS
+def _is_secret_of_name(match: re.Match[str], kind: Kind) -> bool:
+    name = name_kind(match)
+    if name is NameKind.AMBIGUOUS:
+        return _looks_random(match["secret"])
+    if kind is Kind.NAMED:
+        return True
+    if name is NameKind.PHRASE:
+        return _WITH_DIGIT.fullmatch(match["secret"]) is not None
+    if match["sign"].strip(":") in {"is", "was"}:
+        return _is_secret_in_sentence(match)
+    return _is_assigned_secret(match)
+
+
+def _is_secret_in_sentence(match: re.Match[str]) -> bool:
+    value = match["secret"]
+    if "pass" not in match["name"].casefold():
+        return _looks_random(value)
+    if match["quote"] is not None and _first_word(value) not in _DEFECTS:
+        return True
     # A number that more words follow counts something.
-    number = len(value) >= 4 and value.isdigit() and _LAST_OF_LINE.match(match.string, match.end()) is not None
-    return quoted or (number and not spoken) or _WITH_DIGIT.fullmatch(value) is not None
+    is_pin = len(value) >= 4 and value.isdigit() and _LAST_OF_LINE.match(match.string, match.end()) is not None
+    return is_pin or _WITH_DIGIT.fullmatch(value) is not None
 
 
-def _is_assigned(match: re.Match[str]) -> bool:
-    sign, quoted = match["sign"], match["open"] is not None
-    if sign in _COMPARISONS and (_COMPARED.fullmatch(match["secret"]) or not (quoted or sign == "==")):
+def _is_assigned_secret(match: re.Match[str]) -> bool:
+    sign, is_quoted = match["sign"], match["quote"] is not None
+    if sign in _COMPARISONS and (_COMPARED.fullmatch(match["secret"]) or not (is_quoted or sign == "==")):
         return False
-    return quoted or not (_is_code(match) or _is_prose(match))
+    return is_quoted or not (_is_code(match) or _is_prose(match))
 
 
 def _is_code(match: re.Match[str]) -> bool:
@@ -111,9 +130,9 @@ def _is_code(match: re.Match[str]) -> bool:
         return len(value) <= 5 and not re.search("(?i).pass|pass.", match["name"])
     if sign == ":" and before.endswith((":", "/")):  # of a resource name or an image
         return True
-    if match["name"].casefold().endswith("token") and _KIND_OF_TOKEN.fullmatch(value):
+    if match["name"].casefold().endswith("token") and _TOKEN_TYPE.fullmatch(value):
         return True
-    if not _CODE_NAME.fullmatch(value):
+    if not _VARIABLE.fullmatch(value):
         return bool(_ATTRIBUTE.fullmatch(value))
     if ":" in sign:
         return value[0].isupper() or after == ","

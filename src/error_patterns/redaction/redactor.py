@@ -1,4 +1,4 @@
-"""Secrets out of failure text, before it is stored, hashed or shown. Pure, total, and in linear time."""
+"""Redaction of secrets in failure text, before it is stored, hashed or shown. Pure, total, and in linear time."""
 
 import re
 from collections.abc import Set
@@ -6,53 +6,54 @@ from dataclasses import dataclass
 from typing import Final
 
 from error_patterns.redaction.false_positives import is_secret
-from error_patterns.redaction.rules import REDACTION_RULES, expressions_of
+from error_patterns.redaction.rules import REDACTION_RULES, RULES, Expression
 
-_HIDDEN = "[redacted]"
-# Beside what was hidden, a text can read as if another secret began there. One pass more finds almost all of those;
-# the bound keeps texts linear that were made to need many.
-_MOST_PASSES = 4
+_MASK = "[redacted]"
+# Beside a mask, another secret can seem to begin. One more pass finds almost all of those. The bound keeps texts linear
+# that were made to need many.
+_MAX_PASSES = 4
 
 
-def _without_secrets(rule: re.Pattern[str], text: str) -> str:
+def _hide_secrets(expression: Expression, text: str) -> str:
     kept: list[str] = []
     done = position = 0
-    while match := rule.search(text, position):
+    while match := expression.pattern.search(text, position):
         start, end = match.span("secret")
-        if is_secret(match):
-            kept += text[done:start], _HIDDEN
+        if is_secret(match, expression.kind):
+            kept += text[done:start], _MASK
             done = position = end
         else:
             position = start if start > match.start() else start + 1
     return "".join((*kept, text[done:]))
 
 
-def _hide(match: re.Match[str]) -> str:
-    """For a pattern of the caller, which may match nothing, or have a group that takes no part in the match."""
+def _hide_match(match: re.Match[str]) -> str:
+    """Hide a match of a caller's pattern. It may be empty, or its group may take no part in it."""
     start, end = match.span("secret" if "secret" in match.re.groupindex else 0)
     if start == end:
         return match[0]
-    return match.string[match.start() : start] + _HIDDEN + match.string[end : match.end()]
+    return match.string[match.start() : start] + _MASK + match.string[end : match.end()]
 
 
 @dataclass(frozen=True)
 class Redaction:
-    """Which secrets are taken out of a text.
+    """The secrets that are removed from a text.
 
     Attributes:
-        patterns: Expressions of the caller's own, applied before the rules. What one matches is hidden, or only its
-            group named `secret` if it has one. They never see what is hidden already. How long they take is theirs.
+        patterns: Expressions of the caller, applied before the rules. All that one matches is hidden, or its group
+            named `secret` alone if it has one. They never see text that is hidden already. Their running time is the
+            caller's concern.
         without: Names of rules, of `REDACTION_RULES`, that are not applied.
 
     Raises:
-        ValueError: A pattern is no valid expression, or a name is not that of a rule.
+        ValueError: A pattern is no valid expression, or a name is no rule's.
     """
 
     patterns: tuple[str | re.Pattern[str], ...] = ()
     without: Set[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Refuse what could fail later."""
+        """Refuse patterns and names that would fail later."""
         for pattern in self.patterns:
             try:
                 re.compile(pattern).search("")
@@ -63,28 +64,30 @@ class Redaction:
             raise ValueError(f"no rule is named {named}; the rules are {', '.join(REDACTION_RULES)}")
 
     def redact(self, text: str) -> str:
-        """The text with `[redacted]` in place of each secret.
+        """Replace each secret by `[redacted]`.
 
-        Redacting it again changes nothing, unless hiding a secret made another one readable more than three times over.
+        A redacted text stays the same when it is redacted again. The exception is a text in which hidden secrets
+        reveal further ones, more than three times over.
         """
-        for _ in range(_MOST_PASSES):
-            redacted = self._redacted_once(text)
+        for _ in range(_MAX_PASSES):
+            redacted = self._redact_once(text)
             if redacted == text:
                 break
             text = redacted
         return text
 
-    def _redacted_once(self, text: str) -> str:
+    def _redact_once(self, text: str) -> str:
         for pattern in self.patterns:
-            text = _HIDDEN.join(re.sub(pattern, _hide, part) for part in text.split(_HIDDEN))
-        for name in REDACTION_RULES:
-            for expression in expressions_of(name) if name not in self.without else ():
-                text = _without_secrets(expression, text)
+            text = _MASK.join(re.sub(pattern, _hide_match, part) for part in text.split(_MASK))
+        for rule in RULES:
+            if rule.name not in self.without:
+                for expression in rule.expressions:
+                    text = _hide_secrets(expression, text)
         return text
 
 
 NO_REDACTION: Final = Redaction(without=frozenset(REDACTION_RULES))
-"""Takes nothing out. For callers whose texts hold no secrets, or are redacted already."""
+"""No redaction at all, for texts that hold no secrets or are redacted already."""
 
 EVERY_RULE: Final = Redaction()
-"""The default: all rules, and no pattern besides."""
+"""The default: all rules, and no patterns of the caller."""

@@ -1,47 +1,64 @@
-r"""Where a secret stands in a failure text: the rules, as expressions. Pure, total, and in linear time.
+r"""The rules of redaction: expressions for the places where a secret can stand in a failure text. In linear time.
 
-A rule knows a secret by its shape (a token of a known service, a private key) or by its place (the password of a URL,
-the value of `api_key=`). By place, a quoted value is a secret to its closing quote, an unquoted one to white space or
-to the delimiter before the next name. `look_alikes` says which of these are none.
+A rule finds a secret by its shape (a token of a known service, a private key) or by its place (the password of a URL,
+the value of `api_key=`). By place, a quoted value ends at its closing quote. An unquoted value ends at white space, or
+at the delimiter before the next name. `false_positives` judges each match by the kind of its expression.
 """
 
 import functools
 import re
+from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 
-# Each unbounded run of an expression starts where none can start inside it, or stops where the next one starts.
-# A name is sensitive by its end: `password_file` and `max_tokens` are not. After a `weak` one most values are harmless,
-# and after a `spoken` one, of two words or of npm, many are.
-_SENSITIVE = (
-    r"(?:pass(?:word|wd|phrase|code)|pwd|secret|token|credentials?|client-key-data|(?:db|key|ssh|store)pass|[_-]pass|"
-    r"[_-]key|api[.-]key|(?:(?<![^\W_])|bind|root)pw|rediscli_auth|oauth2-bearer|"
-    r"(?:access|account|api|auth|encryption|license|master|private|secret|shared|signing|subscription)key|"
-    r"(?<![\w.-])pass(?=[\"\'\\ ]{0,4}(?:=|:[ \t]?\\{0,4}[\"\']))|"
-    r"(?P<weak>(?<![^\W_])(?:(?<!rediscli_)(?<!\b_)auth|pat|psk|(?:asp\.net_|j|php)?sess(?:ion)?[_-]?id|connect\.sid|"
-    r"tls\.key)|\.dockerconfigjson|(?<=[?&])(?:code|key))|"
-    r"(?P<spoken>(?:(?<=access )|(?<=api )|(?<=private )|(?<=secret ))key|\b_auth))"
-    r"(?:[_-]?(?:\d{1,3}|v\d|prod|production|staging|dev|test|live|old|new|value|hash|base|b64|base64|confirm|"
-    r"confirmation|plain|primary|secondary|current))?"
-)
-# Keys of data, tokens of text, and exceptions about secrets. `PWD` is the working directory of a shell besides.
-_HARMLESS_NAME = (
-    r"(?-i:(?:OLD)?PWD=[/~]|(?:\w+\.)*(?:Bad|Duplicate|Expired|Invalid|Missing|NoSuch|Unknown|Wrong)[A-Z]\w*: )|"
-    r"[\w.-]*?(?<![^\W_])(?:(?:any|attribute|bad|blob|bucket|cache|candidate|child|column|"
-    r"composite|config|conflict|context|correlation|data|dataset|dedup|dict|distribution|duplicate|end|entity|env|"
-    r"event|feature|field|file|first|flag|foreign|group|hash|host|hot|i18n|idempotency|index|input|invalid|issue|item|"
-    r"job|join|label|last|lookup|map|merge|message|metric|missing|natural|next|node|object|option|order|output|param|"
-    r"modifier|parent|partition|prev|primary|project|property|public|query|range|record|redis|registry|resource|"
-    r"result|routing|row|s3|search|settings?|shard|shortcut|sort|start|state|step|surrogate|tag|task|translation|"
-    r"unique|unknown|user|wrong)[_-]key|(?:bos|cancel(?:lation)?|cls|continuation|current|end|eos|first|image|last|"
-    r"mask|next|pad|page|prev|sep|special|start|stop|sync|unexpected|unk)[_-]?token|(?:forgot|lost)[_-]password|"
-    r"(?:first|full|last|multi|second|single)[_-]pass)"
-    r"(?![\w.-])"
-)
-_NAME = rf"(?<![\w./-])(?<!\[redacted\])(?=[\w.-]*{_SENSITIVE}(?![\w.-]))(?!{_HARMLESS_NAME})(?P<name>[\w.-]++)"
-# Unquoted passwords have quotes and commas inside: those end one only where a delimiter or a name follows them.
+from error_patterns.redaction.sensitive_names import NAME
+
+
+class Kind(Enum):
+    """The way in which a match is judged, and the groups that it has beside `secret`."""
+
+    SHAPE = auto()
+    """Every value is a secret, unless it is a placeholder."""
+
+    RANDOM = auto()
+    """Only a value that looks random is a secret."""
+
+    NAMED = auto()
+    """The group `name` announces a secret. Words of prose are none."""
+
+    ASSIGNED = auto()
+    """The groups `name` and `sign` announce a secret. Prose and code are none, unless the group `quote` matched."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """An expression whose group `secret` is hidden where `false_positives` judges it to be a secret."""
+
+    source: str
+    kind: Kind = Kind.SHAPE
+
+    @functools.cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The expression, compiled on first use."""
+        return re.compile(self.source, re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named group of expressions that callers can switch off."""
+
+    name: str
+    expressions: tuple[Expression, ...]
+
+
+def _rule(name: str, *expressions: str | Expression) -> Rule:
+    return Rule(name, tuple(Expression(each) if isinstance(each, str) else each for each in expressions))
+
+
+# Quotes and commas can be part of an unquoted password. They end one only before a delimiter or a name.
 _VALUE = (
-    r"(?:\[(?=\\{0,8}[\"']))?+(?:[bfru]{0,2}(?P<open>\\{0,8}(?:\"\"\"|'''|[\"'])))?+"
-    r"(?P<secret>(?(open)(?:(?!(?P=open))(?:\\.|[^\\\n]))++"
+    r"(?:\[(?=\\{0,8}[\"']))?+(?:[bfru]{0,2}(?P<quote>\\{0,8}(?:\"\"\"|'''|[\"'])))?+"
+    r"(?P<secret>(?(quote)(?:(?!(?P=quote))(?:\\.|[^\\\n]))++"
     r"|(?![a-z_$][\w.]*+[(\[])[^\s\"'`,;&=:()\[\]{}<>|\\]"
     r"(?:(?!\\{0,8}[\"'`]{1,3}(?:[\s,;:.)\[\]}>&\\]|$)|[,;&](?:\s|$|[\w .-]{1,40}[=:]|[\w .-]{0,40}\[redacted))\S)*"
     r"(?<![)\]}>:.,;])))"
@@ -49,25 +66,25 @@ _VALUE = (
 
 
 def _token(start: str, rest: str) -> str:
-    # An expression that begins with a literal is searched for tens of times faster than one that looks behind first.
+    # A search for an expression that begins with a literal is tens of times faster than for one with a lookbehind.
     return rf"(?P<secret>{start}(?<![\w-]{start}){rest})"
 
 
-# Of a command: not what another one after a `;` or in a pipe gets.
+# The rest of a command: not another command, after a `;` or in a pipe.
 _BEFORE_OPTION = r"(?:[^\n\\|;&]|\\\n?){0,120}?[ \t]"
 _ARGUMENT = r"[\"']?(?P<secret>(?<=')[^'\n]+|(?<=\")[^\"\n]+|(?<![\"'])[^\s\"',]+)"
 _AUTHORIZATION = r"(?i)authorization\\{0,8}[\"']?[ \t]*+[:=,][ \t]*+b?\\{0,8}[\"']?"
 
-# The group `secret` is what is hidden. What an expression has besides is the place where it is one; after a `name`, no
-# word of prose is, and an empty `weak` asks for what looks random, as such a name does.
-_EXPRESSIONS = {
-    # A key without an end is cut off, and hidden to the end of the text, unless prose mentions its first line only.
-    "private-key": (
+RULES: Final = (
+    # A key without an end is cut off: it is hidden to the end of the text, unless prose mentions its first line only.
+    _rule(
+        "private-key",
         r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?P<secret>"
         r"(?:[^-]|-(?!----BEGIN ))*?(?=-----END [A-Z0-9 ]{0,40}PRIVATE KEY)|(?=[ \t]*+(?:\s|\\|[\w+/]{16}))(?s:.+))",
     ),
-    "url-password": (
-        # To the last `@` before the path. Only where there is none, a slash may be part of the password.
+    _rule(
+        "url-password",
+        # To the last `@` before the path. Only without one, a slash can be part of the password.
         r"://(?!\[)[^\s:/\"'<>`]{0,200}:(?P<secret>[^\s/?#\"'<>`]+)@",
         r"://(?!\[)[^\s:/\"'<>`]{0,200}:(?!\d{1,5}[/?#])"
         r"(?P<secret>[^\s\"'<>`@/?#]{0,100}[/?#][^\s\"'<>`]{0,200})@(?=[\w.-]{1,200}(?:[:/?\s]|$))",
@@ -75,7 +92,8 @@ _EXPRESSIONS = {
         r"(?:thin:|sqlplus[ \t]+(?:-\w{1,9}[ \t]+){0,3})[\w.-]{1,60}/(?P<secret>[^\s/@\"']{1,200})@",
         r":(?<=[\w.-]:)(?P<secret>[^\s\"'/]{1,200})@(?:tcp|unix)\(",
     ),
-    "authorization": (
+    _rule(
+        "authorization",
         _AUTHORIZATION + r"(?:bearer|basic|token|apikey|api-key|negotiate|ntlm|splunk|ssws|key)(?:\\?[ \t]++|%20)"
         r"(?!(?:authentication|credentials?|header|is|missing|not|realm|scheme|token|was)\b)(?P<secret>[^\s\"'`\\,;)\]}]+)",
         _AUTHORIZATION
@@ -83,26 +101,34 @@ _EXPRESSIONS = {
         r"[Bb](?<!\w.)(?i:earer)[ \t]+(?P<secret>(?=[\w.~+/=-]{0,40}\d)[\w.~+/=-]{12,})",
         r"[Bb]asic[ \t]+(?P<secret>(?=[A-Za-z+/]{0,60}\d)(?=[a-z\d+/]{0,60}[A-Z])(?=[A-Z\d+/]{0,60}[a-z])"
         r"(?:[\w+/]{4}){3,}(?:[\w+/]{4}|[\w+/]{3}=|[\w+/]{2}==)(?![\w+/=-]))",
-        r"AUTH (?:LOGIN|PLAIN) (?P<weak>)(?P<secret>[\w+/]{8,}={0,2})",
+        Expression(r"AUTH (?:LOGIN|PLAIN) (?P<secret>[\w+/]{8,}={0,2})", Kind.RANDOM),
         r"> PASS (?<=^> PASS )(?P<secret>\S+)$",
         r"(?i)\(b?[\"'][\w-]{0,40}(?:key|password|secret|token)[\"'],[ \t]*b?[\"']"
         r"(?P<secret>(?=[a-z_]{0,99}[^a-z_\"'])[^\"'\n]+)[\"']\)",
     ),
-    "cookie": (
+    _rule(
+        "cookie",
         r"(?i)(?:cookie\\{0,8}[\"']?[ \t]*+[:=,][ \t]*+b?\\{0,8}[\"']?|--cookie[ =][\"']?)"
         r"(?P<secret>[\w!#$%.-]{1,100}=(?:(?<==)\"[^\"\n]*\"|[^\"'\n\\])+)",
         rf"curl{_BEFORE_OPTION}-b[ \t]*[\"']?(?P<secret>[\w.-]{{1,100}}=[^\"'\n]+)",
         r"(?i)cookies[\"']?[ \t]*+[:=][ \t]*+\{(?P<secret>[^{}\n]+)\}",
         r"<Cookie [\w.-]{1,100}=(?P<secret>\S+) for",
     ),
-    "assignment": (
-        # Most words are no names. To ask first what follows them saves most of the time.
-        rf"(?i)(?<![\w.-])(?=[\w.-]++[\\\"'\]? \t]{{0,40}}+(?:[:=!]|(?<= )(?:is|was):? )){_NAME}\\{{0,8}}[\"']?\]?"
-        rf"[ \t]*+(?P<sign>:=|=>|={{1,3}}|!==?|\??:(?!:)|(?<=\w)::(?= )|(?:is|was):?(?= ))"
-        rf"[ \t]*+(?:[|>][+-]?\n[ \t]*+)?{_VALUE}",
-        rf"(?i)\b(?:name|key)[\"']?[ \t]*+[:=][ \t]*+[\"']?{_NAME}[\"']?,?\s{{0,60}}[\"']?value[\"']?"
-        rf"[ \t]*+(?P<sign>[:=])[ \t]*+{_VALUE}",
-        rf"(?i)<{_NAME}>(?P<secret>[^<\n]+)</",
+    _rule(
+        "assignment",
+        # Most words are no names. A first look at what follows saves most of the time.
+        Expression(
+            rf"(?i)(?<![\w.-])(?=[\w.-]++[\\\"'\]? \t]{{0,40}}+(?:[:=!]|(?<= )(?:is|was):? )){NAME}\\{{0,8}}[\"']?\]?"
+            rf"[ \t]*+(?P<sign>:=|=>|={{1,3}}|!==?|\??:(?!:)|(?<=\w)::(?= )|(?:is|was):?(?= ))"
+            rf"[ \t]*+(?:[|>][+-]?\n[ \t]*+)?{_VALUE}",
+            Kind.ASSIGNED,
+        ),
+        Expression(
+            rf"(?i)\b(?:name|key)[\"']?[ \t]*+[:=][ \t]*+[\"']?{NAME}[\"']?,?\s{{0,60}}[\"']?value[\"']?"
+            rf"[ \t]*+(?P<sign>[:=])[ \t]*+{_VALUE}",
+            Kind.ASSIGNED,
+        ),
+        Expression(rf"(?i)<{NAME}>(?P<secret>[^<\n]+)</", Kind.NAMED),
         r"=\{(?i:(?<=\bpwd=\{))(?P<secret>[^{}\n]+)\}",
         r"[IPSWipsw](?<!\w\w)(?:(?<=P)ASSWORD(?=[ \t]+\\{0,8}')|(?i:(?<=i)dentified (?:with \S{1,60} )?by|"
         r"(?<=w)ith password|(?<=s)et password(?: for \S{1,100})? =(?: password\()?))"
@@ -117,12 +143,19 @@ _EXPRESSIONS = {
         r"(?:Unseal Key \d{1,2}: |::add-mask::)(?P<secret>[^\n]+)",
         r"(?:masterauth|requirepass|rootpw|bindpw)[ \t]+[\"']?(?P<secret>(?=[^\s\"']{0,40}\d)[^\s\"']+)",
     ),
-    "option": (
-        rf"(?i)(?=--|-(?:pw|password|\w{{1,9}}pass)\b){_NAME}(?P<sign>[ \t]+|[\"'],[ \t]*(?=[\"'])){_VALUE}",
-        rf"(?:ENV|ARG|setx(?:[ \t]+/[Mm])?|setenv|config(?:ure)? set)[ \t]+(?:\S{{1,100}}:)?"
-        rf"(?i:{_NAME}(?P<sign>[ \t]+){_VALUE})",
+    _rule(
+        "option",
+        Expression(
+            rf"(?i)(?=--|-(?:pw|password|\w{{1,9}}pass)\b){NAME}(?P<sign>[ \t]+|[\"'],[ \t]*(?=[\"'])){_VALUE}",
+            Kind.ASSIGNED,
+        ),
+        Expression(
+            rf"(?:ENV|ARG|setx(?:[ \t]+/[Mm])?|setenv|config(?:ure)? set)[ \t]+(?:\S{{1,100}}:)?"
+            rf"(?i:{NAME}(?P<sign>[ \t]+){_VALUE})",
+            Kind.ASSIGNED,
+        ),
         r"-pass(?:in|out)?[ \t]+[\"']?pass:(?P<secret>[^\s\"']+)",
-        r"[ \t]/(?P<name>pass(?:word=|:))(?P<secret>[^\s\"']+)",
+        Expression(r"[ \t]/(?P<name>pass(?:word=|:))(?P<secret>[^\s\"']+)", Kind.NAMED),
         r"echo[ \t]+(?:-n[ \t]+)?[\"']?(?:[\w.-]{1,60}:)?(?P<secret>[^\s\"'|]+)[\"']?[ \t]*\|[ \t]*"
         r"(?:(?:sudo )?chpasswd|sudo -S|[^\n|]{1,120} --password-stdin)",
         r"rabbitmqctl[ \t]+(?:add_user|change_password)[ \t]+\S{1,100}[ \t]+" + _ARGUMENT,
@@ -134,43 +167,51 @@ _EXPRESSIONS = {
         r"curl(?:[^\n\\]|\\\n?){0,120}?[ \t\"'](?:-u|--(?:proxy-)?user)(?:[ \t=]|[\"'],[ \t])*[\"']?[^\s:\"']{1,100}:"
         r"(?P<secret>[^\s\"']+)",
     ),
-    # The first run of letters may begin with another name: `jwt-eyJ…`.
-    "jwt": (r"(?<![\w-])(?>[\w-]*?\b(?=eyJ))(?P<secret>[\w-]{11,}+\.[\w-]{8,}+(?:\.[\w-]*+){0,3})",),
-    "aws": (
+    # Another name can stand before it: `jwt-eyJ…`.
+    _rule("jwt", r"(?<![\w-])(?>[\w-]*?\b(?=eyJ))(?P<secret>[\w-]{11,}+\.[\w-]{8,}+(?:\.[\w-]*+){0,3})"),
+    _rule(
+        "aws",
         *(_token(start, r"[A-Z0-9]{16}\b") for start in ("AKIA", "ASIA", "ABIA", "ACCA")),
         *(_token(start, r"[\w+/=%-]{16,}") for start in ("IQoJb3JpZ2lu", "FwoGZXIvYXdz")),
         r"(?i)x-(?:amz|goog)-(?:signature|credential|security-token)=(?P<secret>[^\s&\"']+)",
     ),
-    "google": tuple(_token(start, r"[\w-]{20,}") for start in ("AIza", r"ya29\.", "GOCSPX-", "1//0")),
-    "azure": (
+    _rule("google", *(_token(start, r"[\w-]{20,}") for start in ("AIza", r"ya29\.", "GOCSPX-", "1//0"))),
+    _rule(
+        "azure",
         r"(?:Account|SharedAccess)Key=(?P<secret>[^\s;\"']+)",
         r"[?&]sig=(?P<secret>[^\s&\"']+)",
         r"(?P<secret>Q~(?<=(?<![\w.~-])\w{3}\dQ~)[\w.~-]{30,})",
     ),
-    "github": (_token("gh", r"[pousr]_\w{16,}"), _token("github_pat_", r"\w{16,}")),
-    "gitlab": (
+    _rule("github", _token("gh", r"[pousr]_\w{16,}"), _token("github_pat_", r"\w{16,}")),
+    _rule(
+        "gitlab",
         _token("gl", r"(?:agent|cbt|dt|ffct|ft|imt|oas|pat|ptt|rtr?|soat|wt)-[\w-]{16,}+(?:\.\w{2,}+)*"),
         _token("GR1348941", r"[\w-]{16,}"),
     ),
-    "slack": (
+    _rule(
+        "slack",
         _token("xox", r"[a-z](?:\.xox[a-z])?-[\w-]{10,}"),
         _token("xapp-", r"[\w-]{10,}"),
         r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[\w/-]+)",
     ),
-    "stripe": (*(_token(f"{kind}k_", r"(?:live|test)_\w{10,}") for kind in "rs"), _token("whsec_", r"[\w+/=]{16,}")),
-    "openai": (_token("sk-", r"(?!ant-)(?=[\w-]{0,40}\d)[\w-]{20,}"),),
-    "anthropic": (_token("sk-ant-", r"[\w-]{16,}"),),
-    "pypi": (_token("pypi-Ag", r"[\w-]{16,}"),),
-    "npm": (_token("npm_", r"[A-Za-z0-9]{20,}"),),
-    "hugging-face": (_token("hf_", r"[A-Za-z0-9]{20,}"),),
-    "sendgrid": (_token(r"SG\.", r"[\w-]{16,}+\.[\w-]{16,}"),),
-    "twilio": (_token("SK", r"[0-9a-f]{32}\b"),),
-    "telegram": (r":(?P<secret>AA(?<=\d{6}:AA)[\w-]{30,})",),
-    "discord": (
+    _rule(
+        "stripe", *(_token(f"{kind}k_", r"(?:live|test)_\w{10,}") for kind in "rs"), _token("whsec_", r"[\w+/=]{16,}")
+    ),
+    _rule("openai", _token("sk-", r"(?!ant-)(?=[\w-]{0,40}\d)[\w-]{20,}")),
+    _rule("anthropic", _token("sk-ant-", r"[\w-]{16,}")),
+    _rule("pypi", _token("pypi-Ag", r"[\w-]{16,}")),
+    _rule("npm", _token("npm_", r"[A-Za-z0-9]{20,}")),
+    _rule("hugging-face", _token("hf_", r"[A-Za-z0-9]{20,}")),
+    _rule("sendgrid", _token(r"SG\.", r"[\w-]{16,}+\.[\w-]{16,}")),
+    _rule("twilio", _token("SK", r"[0-9a-f]{32}\b")),
+    _rule("telegram", r":(?P<secret>AA(?<=\d{6}:AA)[\w-]{30,})"),
+    _rule(
+        "discord",
         r"(?P<secret>[MNO](?<![\w-].)(?=[\w-]{0,30}\d)[\w-]{22,30}\.[\w-]{6}\.[\w-]{27,})",
         r"discord(?:app)?\.com/api/webhooks/\d{1,30}/(?P<secret>[\w-]+)",
     ),
-    "other-services": (
+    _rule(
+        "other-services",
         r"(?<![\w-])(?P<secret>(?:AGE-SECRET-KEY-1|AT[AC]TT3|CFPAT-|dapi|dckr_[op]at_|do[opr]_v1_|dp\.[a-z]{2}\.|"
         r"figd_|f[mo][12]_|glsa_|gsk_|hv[bs]\.|key-(?=[0-9a-f]{32}\b)|lin_api_|lsv2_[a-z]{2}_|nfp_|ntn_|NRAK-|PMAK-|"
         r"pcsk_|phx_|pplx-|pul-(?=[0-9a-f]{40}\b)|r8_|rubygems_|sbp_|sb_secret_|sgp_|shp(?:at|ca|pa|ss)_|"
@@ -178,12 +219,8 @@ _EXPRESSIONS = {
         r"\.atlasv1\.(?P<secret>[\w-]{20,})",
         r"(?:\.office(?:365)?\.com/webhook(?:b2)?|hooks\.zapier\.com/hooks/catch)/(?P<secret>[\w@/%-]+)",
     ),
-}
-REDACTION_RULES: Final = tuple(_EXPRESSIONS)
-"""The names of the rules, in the order in which they are applied: what contains other secrets comes before them."""
+)
+"""All rules in the order in which they are applied: secrets that contain other secrets come first."""
 
-
-@functools.cache
-def expressions_of(rule: str) -> tuple[re.Pattern[str], ...]:
-    """The expressions of a rule, compiled when they are needed first."""
-    return tuple(re.compile(expression, re.MULTILINE) for expression in _EXPRESSIONS[rule])
+REDACTION_RULES: Final = tuple(rule.name for rule in RULES)
+"""The names of the rules, in their order."""

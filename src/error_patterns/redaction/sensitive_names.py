@@ -1,0 +1,73 @@
+"""Names that announce a secret, such as `api_key` and `DB_PASSWORD`. In linear time."""
+
+import re
+from enum import Enum, auto
+
+
+class NameKind(Enum):
+    """The degree to which a name announces a secret."""
+
+    CLEAR = auto()
+    """Most values are secrets: `password`."""
+
+    PHRASE = auto()
+    """Many values are harmless, as prose uses these words too: `api key`, and `_auth` of npm."""
+
+    AMBIGUOUS = auto()
+    """Most values are harmless: `session_id`, `auth`, `?key=`."""
+
+
+# A name is sensitive by its end: `password_file` and `max_tokens` are not.
+_CLEAR_ENDS = (
+    r"pass(?:word|wd|phrase|code)|pwd|secret|token|credentials?|client-key-data|(?:db|key|ssh|store)pass|[_-]pass|"
+    r"[_-]key|api[.-]key|(?:(?<![^\W_])|bind|root)pw|rediscli_auth|oauth2-bearer|"
+    r"(?:access|account|api|auth|encryption|license|master|private|secret|shared|signing|subscription)key|"
+    r"(?<![\w.-])pass(?=[\"\'\\ ]{0,4}(?:=|:[ \t]?\\{0,4}[\"\']))"
+)
+_AMBIGUOUS_ENDS = (
+    r"(?<![^\W_])(?:(?<!rediscli_)(?<!\b_)auth|pat|psk|(?:asp\.net_|j|php)?sess(?:ion)?[_-]?id|connect\.sid|"
+    r"tls\.key)|\.dockerconfigjson|(?<=[?&])(?:code|key)"
+)
+_PHRASE_ENDS = r"(?:(?<=access )|(?<=api )|(?<=private )|(?<=secret ))key|\b_auth"
+_VARIANT = (
+    r"(?:[_-]?(?:\d{1,3}|v\d|prod|production|staging|dev|test|live|old|new|value|hash|base|b64|base64|confirm|"
+    r"confirmation|plain|primary|secondary|current))?"
+)
+# Keys of data, tokens of text, and exceptions about secrets. `PWD` is also the working directory of a shell.
+_HARMLESS_NAME = (
+    r"(?-i:(?:OLD)?PWD=[/~]|(?:\w+\.)*(?:Bad|Duplicate|Expired|Invalid|Missing|NoSuch|Unknown|Wrong)[A-Z]\w*: )|"
+    r"[\w.-]*?(?<![^\W_])(?:(?:any|attribute|bad|blob|bucket|cache|candidate|child|column|"
+    r"composite|config|conflict|context|correlation|data|dataset|dedup|dict|distribution|duplicate|end|entity|env|"
+    r"event|feature|field|file|first|flag|foreign|group|hash|host|hot|i18n|idempotency|index|input|invalid|issue|item|"
+    r"job|join|label|last|lookup|map|merge|message|metric|missing|natural|next|node|object|option|order|output|param|"
+    r"modifier|parent|partition|prev|primary|project|property|public|query|range|record|redis|registry|resource|"
+    r"result|routing|row|s3|search|settings?|shard|shortcut|sort|start|state|step|surrogate|tag|task|translation|"
+    r"unique|unknown|user|wrong)[_-]key|(?:bos|cancel(?:lation)?|cls|continuation|current|end|eos|first|image|last|"
+    r"mask|next|pad|page|prev|sep|special|start|stop|sync|unexpected|unk)[_-]?token|(?:forgot|lost)[_-]password|"
+    r"(?:first|full|last|multi|second|single)[_-]pass)"
+    r"(?![\w.-])"
+)
+
+
+def _ends_with(ends: str) -> str:
+    return rf"(?=[\w.-]*(?:{ends}){_VARIANT}(?![\w.-]))"
+
+
+NAME = (
+    r"(?<![\w./-])(?<!\[redacted\])"
+    + _ends_with(f"{_CLEAR_ENDS}|{_AMBIGUOUS_ENDS}|{_PHRASE_ENDS}")
+    + rf"(?!{_HARMLESS_NAME})(?P<name>[\w.-]++)"
+)
+"""An expression for a sensitive name, in the group `name`. Expressions that contain it ignore case."""
+
+_UNCLEAR_NAME = re.compile(
+    _ends_with(f"{_CLEAR_ENDS}|(?P<ambiguous>{_AMBIGUOUS_ENDS})|(?P<phrase>{_PHRASE_ENDS})"), re.IGNORECASE
+)
+
+
+def name_kind(match: re.Match[str]) -> NameKind:
+    """Return the kind of the name that is in the group `name` of a match."""
+    name = _UNCLEAR_NAME.match(match.string, match.start("name"))
+    if name is None or name.lastgroup is None:
+        return NameKind.CLEAR
+    return NameKind.AMBIGUOUS if name["ambiguous"] is not None else NameKind.PHRASE
