@@ -23,12 +23,14 @@ _UNSPACED = (
     "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
     "\u3040-\u30ff\u31f0-\u31ff\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff"
 )
-# Words that end like a plural and are none, where the singular would be another word or the plural another stem.
+# Words that end like a plural and are none. Their stem would be another word, or another stem than their plural's.
 _NO_PLURALS = frozenset("alias always atlas bias canvas chaos does gas https lens news pandas series this".split())
-
 
 TERM_WORDS = 3
 """The number of words in an index term. The rest of a longer phrase is verified in the text."""
+
+MAX_TERM_CHARACTERS = 120
+"""The most characters of an index term. A longer one is replaced by its digest."""
 
 
 @functools.cache
@@ -117,7 +119,7 @@ def _fold(run: str) -> str:
 
 
 class Words:
-    """A text as two sequences of words, its runs by their parts and its runs whole, and its runs of symbols."""
+    """A text as two sequences of words (its runs by their parts, its runs whole), and as runs of symbols."""
 
     def __init__(self, text: str) -> None:
         """Split the text into words; any text will do."""
@@ -145,7 +147,7 @@ class Words:
 
     def contains(self, phrase: tuple[str, ...]) -> bool:
         """Return whether the words of the phrase follow one another somewhere in the text."""
-        return f" {' '.join(phrase)} " in self._searchable
+        return f" {' '.join(phrase)} " in self._searchable  # two-way search: linear time for any phrase
 
     @functools.cached_property
     def _searchable(self) -> str:
@@ -165,9 +167,6 @@ def phrases_of(text: str) -> tuple[tuple[str, ...], ...]:
     parts = tuple([part for _, run_parts in forms for part in run_parts])  # quicker than of a generator
     wholes = tuple([whole for whole, _ in forms])
     return (parts,) if parts == wholes else (parts, wholes)
-
-
-MAX_TERM_CHARACTERS = 120
 
 
 def term_of(phrase: tuple[str, ...]) -> str:
