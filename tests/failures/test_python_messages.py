@@ -1,4 +1,4 @@
-"""One wording for what versions of Python say in different ways."""
+"""One canonical form for the messages of all versions of Python."""
 
 import pytest
 

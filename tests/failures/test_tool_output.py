@@ -1,4 +1,4 @@
-"""What tools print, reduced to the lines that tell what went wrong."""
+"""The errors in the output of tools."""
 
 import pytest
 

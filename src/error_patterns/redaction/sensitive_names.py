@@ -1,5 +1,6 @@
 """Names that announce a secret, such as `api_key` and `DB_PASSWORD`. In linear time."""
 
+import functools
 import re
 from enum import Enum, auto
 
@@ -60,14 +61,17 @@ NAME = (
 )
 """An expression for a sensitive name, in the group `name`. Expressions that contain it ignore case."""
 
-_UNCLEAR_NAME = re.compile(
-    _ends_with(f"{_CLEAR_ENDS}|(?P<ambiguous>{_AMBIGUOUS_ENDS})|(?P<phrase>{_PHRASE_ENDS})"), re.IGNORECASE
-)
+
+@functools.cache
+def _kinds_of_names() -> re.Pattern[str]:
+    """Compile the expression for the ends of names, on first use."""
+    ends = f"{_CLEAR_ENDS}|(?P<ambiguous>{_AMBIGUOUS_ENDS})|(?P<phrase>{_PHRASE_ENDS})"
+    return re.compile(_ends_with(ends), re.IGNORECASE)
 
 
 def name_kind(match: re.Match[str]) -> NameKind:
-    """Return the kind of the name that is in the group `name` of a match."""
-    name = _UNCLEAR_NAME.match(match.string, match.start("name"))
+    """Return the kind of the name in the group `name` of a match."""
+    name = _kinds_of_names().match(match.string, match.start("name"))
     if name is None or name.lastgroup is None:
         return NameKind.CLEAR
     return NameKind.AMBIGUOUS if name["ambiguous"] is not None else NameKind.PHRASE
