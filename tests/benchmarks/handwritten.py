@@ -59,8 +59,8 @@ class Handwritten:
             return pattern
 
     def _record_failure(self, failure: str) -> ErrorPattern:
-        text = failures.text_of(failure)
-        headline, fingerprint, keywords = failures.read(text)
+        text = failures.failure_text(failure)
+        headline, fingerprint, keywords = failures.parse_failure(text)
         with Session(self._engine) as session:
             pattern = session.exec(select(ErrorPattern).where(ErrorPattern.fingerprint == fingerprint)).first()
             if pattern is None:

@@ -77,7 +77,7 @@ class Raw(ABC):
         return self.create_many([pattern])
 
     def record_failure(self, text: str) -> Call:
-        reading = failures.read(text)
+        reading = failures.parse_failure(text)
         pattern = ErrorPattern(
             pattern=reading.headline,
             keywords=reading.keywords,

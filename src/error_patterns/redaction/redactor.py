@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from error_patterns.redaction.false_positives import is_secret
-from error_patterns.redaction.rules import REDACTION_RULES, RULES, Expression
+from error_patterns.redaction.rules import REDACTION_RULES, RULES, Rule
 
 _MASK = "[redacted]"
 # Beside a mask, another secret can seem to begin. One more pass finds almost all of those. The bound keeps texts linear
@@ -14,12 +14,12 @@ _MASK = "[redacted]"
 _MAX_PASSES = 4
 
 
-def _hide_secrets(expression: Expression, text: str) -> str:
+def _hide_secrets(rule: Rule, text: str) -> str:
     kept: list[str] = []
     done = position = 0
-    while match := expression.pattern.search(text, position):
+    while match := rule.pattern.search(text, position):
         start, end = match.span("secret")
-        if is_secret(match, expression.kind):
+        if is_secret(match, rule.kind):
             kept += text[done:start], _MASK
             done = position = end
         else:
@@ -81,8 +81,7 @@ class Redaction:
             text = _MASK.join(re.sub(pattern, _hide_match, part) for part in text.split(_MASK))
         for rule in RULES:
             if rule.name not in self.without:
-                for expression in rule.expressions:
-                    text = _hide_secrets(expression, text)
+                text = _hide_secrets(rule, text)
         return text
 
 

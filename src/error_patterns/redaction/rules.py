@@ -31,28 +31,20 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Expression:
-    """An expression whose group `secret` is hidden where `false_positives` judges it to be a secret."""
+class Rule:
+    """An expression whose group `secret` is hidden where `false_positives` judges it to be a secret.
 
-    source: str
-    kind: Kind = Kind.SHAPE
+    Rules of one name belong together: callers switch them off by that name.
+    """
+
+    name: str
+    kind: Kind
+    expression: str
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:
         """The expression, compiled on first use."""
-        return re.compile(self.source, re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A named group of expressions that callers can switch off."""
-
-    name: str
-    expressions: tuple[Expression, ...]
-
-
-def _rule(name: str, *expressions: str | Expression) -> Rule:
-    return Rule(name, tuple(Expression(each) if isinstance(each, str) else each for each in expressions))
+        return re.compile(self.expression, re.MULTILINE)
 
 
 # Quotes and commas can be part of an unquoted password. They end one only before a delimiter or a name.
@@ -75,15 +67,14 @@ _BEFORE_OPTION = r"(?:[^\n\\|;&]|\\\n?){0,120}?[ \t]"
 _ARGUMENT = r"[\"']?(?P<secret>(?<=')[^'\n]+|(?<=\")[^\"\n]+|(?<![\"'])[^\s\"',]+)"
 _AUTHORIZATION = r"(?i)authorization\\{0,8}[\"']?[ \t]*+[:=,][ \t]*+b?\\{0,8}[\"']?"
 
-RULES: Final = (
+# By name. A string alone is of the kind SHAPE.
+_EXPRESSIONS: Final[dict[str, tuple[str | tuple[Kind, str], ...]]] = {
     # A key without an end is cut off: it is hidden to the end of the text, unless prose mentions its first line only.
-    _rule(
-        "private-key",
+    "private-key": (
         r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?P<secret>"
         r"(?:[^-]|-(?!----BEGIN ))*?(?=-----END [A-Z0-9 ]{0,40}PRIVATE KEY)|(?=[ \t]*+(?:\s|\\|[\w+/]{16}))(?s:.+))",
     ),
-    _rule(
-        "url-password",
+    "url-password": (
         # To the last `@` before the path. Only without one, a slash can be part of the password.
         r"://(?!\[)[^\s:/\"'<>`]{0,200}:(?P<secret>[^\s/?#\"'<>`]+)@",
         r"://(?!\[)[^\s:/\"'<>`]{0,200}:(?!\d{1,5}[/?#])"
@@ -92,8 +83,7 @@ RULES: Final = (
         r"(?:thin:|sqlplus[ \t]+(?:-\w{1,9}[ \t]+){0,3})[\w.-]{1,60}/(?P<secret>[^\s/@\"']{1,200})@",
         r":(?<=[\w.-]:)(?P<secret>[^\s\"'/]{1,200})@(?:tcp|unix)\(",
     ),
-    _rule(
-        "authorization",
+    "authorization": (
         _AUTHORIZATION + r"(?:bearer|basic|token|apikey|api-key|negotiate|ntlm|splunk|ssws|key)(?:\\?[ \t]++|%20)"
         r"(?!(?:authentication|credentials?|header|is|missing|not|realm|scheme|token|was)\b)(?P<secret>[^\s\"'`\\,;)\]}]+)",
         _AUTHORIZATION
@@ -101,34 +91,32 @@ RULES: Final = (
         r"[Bb](?<!\w.)(?i:earer)[ \t]+(?P<secret>(?=[\w.~+/=-]{0,40}\d)[\w.~+/=-]{12,})",
         r"[Bb]asic[ \t]+(?P<secret>(?=[A-Za-z+/]{0,60}\d)(?=[a-z\d+/]{0,60}[A-Z])(?=[A-Z\d+/]{0,60}[a-z])"
         r"(?:[\w+/]{4}){3,}(?:[\w+/]{4}|[\w+/]{3}=|[\w+/]{2}==)(?![\w+/=-]))",
-        Expression(r"AUTH (?:LOGIN|PLAIN) (?P<secret>[\w+/]{8,}={0,2})", Kind.RANDOM),
+        (Kind.RANDOM, r"AUTH (?:LOGIN|PLAIN) (?P<secret>[\w+/]{8,}={0,2})"),
         r"> PASS (?<=^> PASS )(?P<secret>\S+)$",
         r"(?i)\(b?[\"'][\w-]{0,40}(?:key|password|secret|token)[\"'],[ \t]*b?[\"']"
         r"(?P<secret>(?=[a-z_]{0,99}[^a-z_\"'])[^\"'\n]+)[\"']\)",
     ),
-    _rule(
-        "cookie",
+    "cookie": (
         r"(?i)(?:cookie\\{0,8}[\"']?[ \t]*+[:=,][ \t]*+b?\\{0,8}[\"']?|--cookie[ =][\"']?)"
         r"(?P<secret>[\w!#$%.-]{1,100}=(?:(?<==)\"[^\"\n]*\"|[^\"'\n\\])+)",
         rf"curl{_BEFORE_OPTION}-b[ \t]*[\"']?(?P<secret>[\w.-]{{1,100}}=[^\"'\n]+)",
         r"(?i)cookies[\"']?[ \t]*+[:=][ \t]*+\{(?P<secret>[^{}\n]+)\}",
         r"<Cookie [\w.-]{1,100}=(?P<secret>\S+) for",
     ),
-    _rule(
-        "assignment",
+    "assignment": (
         # Most words are no names. A first look at what follows saves most of the time.
-        Expression(
+        (
+            Kind.ASSIGNED,
             rf"(?i)(?<![\w.-])(?=[\w.-]++[\\\"'\]? \t]{{0,40}}+(?:[:=!]|(?<= )(?:is|was):? )){NAME}\\{{0,8}}[\"']?\]?"
             rf"[ \t]*+(?P<sign>:=|=>|={{1,3}}|!==?|\??:(?!:)|(?<=\w)::(?= )|(?:is|was):?(?= ))"
             rf"[ \t]*+(?:[|>][+-]?\n[ \t]*+)?{_VALUE}",
-            Kind.ASSIGNED,
         ),
-        Expression(
+        (
+            Kind.ASSIGNED,
             rf"(?i)\b(?:name|key)[\"']?[ \t]*+[:=][ \t]*+[\"']?{NAME}[\"']?,?\s{{0,60}}[\"']?value[\"']?"
             rf"[ \t]*+(?P<sign>[:=])[ \t]*+{_VALUE}",
-            Kind.ASSIGNED,
         ),
-        Expression(rf"(?i)<{NAME}>(?P<secret>[^<\n]+)</", Kind.NAMED),
+        (Kind.NAMED, rf"(?i)<{NAME}>(?P<secret>[^<\n]+)</"),
         r"=\{(?i:(?<=\bpwd=\{))(?P<secret>[^{}\n]+)\}",
         r"[IPSWipsw](?<!\w\w)(?:(?<=P)ASSWORD(?=[ \t]+\\{0,8}')|(?i:(?<=i)dentified (?:with \S{1,60} )?by|"
         r"(?<=w)ith password|(?<=s)et password(?: for \S{1,100})? =(?: password\()?))"
@@ -143,19 +131,18 @@ RULES: Final = (
         r"(?:Unseal Key \d{1,2}: |::add-mask::)(?P<secret>[^\n]+)",
         r"(?:masterauth|requirepass|rootpw|bindpw)[ \t]+[\"']?(?P<secret>(?=[^\s\"']{0,40}\d)[^\s\"']+)",
     ),
-    _rule(
-        "option",
-        Expression(
-            rf"(?i)(?=--|-(?:pw|password|\w{{1,9}}pass)\b){NAME}(?P<sign>[ \t]+|[\"'],[ \t]*(?=[\"'])){_VALUE}",
+    "option": (
+        (
             Kind.ASSIGNED,
+            rf"(?i)(?=--|-(?:pw|password|\w{{1,9}}pass)\b){NAME}(?P<sign>[ \t]+|[\"'],[ \t]*(?=[\"'])){_VALUE}",
         ),
-        Expression(
+        (
+            Kind.ASSIGNED,
             rf"(?:ENV|ARG|setx(?:[ \t]+/[Mm])?|setenv|config(?:ure)? set)[ \t]+(?:\S{{1,100}}:)?"
             rf"(?i:{NAME}(?P<sign>[ \t]+){_VALUE})",
-            Kind.ASSIGNED,
         ),
         r"-pass(?:in|out)?[ \t]+[\"']?pass:(?P<secret>[^\s\"']+)",
-        Expression(r"[ \t]/(?P<name>pass(?:word=|:))(?P<secret>[^\s\"']+)", Kind.NAMED),
+        (Kind.NAMED, r"[ \t]/(?P<name>pass(?:word=|:))(?P<secret>[^\s\"']+)"),
         r"echo[ \t]+(?:-n[ \t]+)?[\"']?(?:[\w.-]{1,60}:)?(?P<secret>[^\s\"'|]+)[\"']?[ \t]*\|[ \t]*"
         r"(?:(?:sudo )?chpasswd|sudo -S|[^\n|]{1,120} --password-stdin)",
         r"rabbitmqctl[ \t]+(?:add_user|change_password)[ \t]+\S{1,100}[ \t]+" + _ARGUMENT,
@@ -168,50 +155,42 @@ RULES: Final = (
         r"(?P<secret>[^\s\"']+)",
     ),
     # Another name can stand before it: `jwt-eyJ…`.
-    _rule("jwt", r"(?<![\w-])(?>[\w-]*?\b(?=eyJ))(?P<secret>[\w-]{11,}+\.[\w-]{8,}+(?:\.[\w-]*+){0,3})"),
-    _rule(
-        "aws",
+    "jwt": (r"(?<![\w-])(?>[\w-]*?\b(?=eyJ))(?P<secret>[\w-]{11,}+\.[\w-]{8,}+(?:\.[\w-]*+){0,3})",),
+    "aws": (
         *(_token(start, r"[A-Z0-9]{16}\b") for start in ("AKIA", "ASIA", "ABIA", "ACCA")),
         *(_token(start, r"[\w+/=%-]{16,}") for start in ("IQoJb3JpZ2lu", "FwoGZXIvYXdz")),
         r"(?i)x-(?:amz|goog)-(?:signature|credential|security-token)=(?P<secret>[^\s&\"']+)",
     ),
-    _rule("google", *(_token(start, r"[\w-]{20,}") for start in ("AIza", r"ya29\.", "GOCSPX-", "1//0"))),
-    _rule(
-        "azure",
+    "google": tuple(_token(start, r"[\w-]{20,}") for start in ("AIza", r"ya29\.", "GOCSPX-", "1//0")),
+    "azure": (
         r"(?:Account|SharedAccess)Key=(?P<secret>[^\s;\"']+)",
         r"[?&]sig=(?P<secret>[^\s&\"']+)",
         r"(?P<secret>Q~(?<=(?<![\w.~-])\w{3}\dQ~)[\w.~-]{30,})",
     ),
-    _rule("github", _token("gh", r"[pousr]_\w{16,}"), _token("github_pat_", r"\w{16,}")),
-    _rule(
-        "gitlab",
+    "github": (_token("gh", r"[pousr]_\w{16,}"), _token("github_pat_", r"\w{16,}")),
+    "gitlab": (
         _token("gl", r"(?:agent|cbt|dt|ffct|ft|imt|oas|pat|ptt|rtr?|soat|wt)-[\w-]{16,}+(?:\.\w{2,}+)*"),
         _token("GR1348941", r"[\w-]{16,}"),
     ),
-    _rule(
-        "slack",
+    "slack": (
         _token("xox", r"[a-z](?:\.xox[a-z])?-[\w-]{10,}"),
         _token("xapp-", r"[\w-]{10,}"),
         r"hooks\.slack\.com/(?:services|workflows|triggers)/(?P<secret>[\w/-]+)",
     ),
-    _rule(
-        "stripe", *(_token(f"{kind}k_", r"(?:live|test)_\w{10,}") for kind in "rs"), _token("whsec_", r"[\w+/=]{16,}")
-    ),
-    _rule("openai", _token("sk-", r"(?!ant-)(?=[\w-]{0,40}\d)[\w-]{20,}")),
-    _rule("anthropic", _token("sk-ant-", r"[\w-]{16,}")),
-    _rule("pypi", _token("pypi-Ag", r"[\w-]{16,}")),
-    _rule("npm", _token("npm_", r"[A-Za-z0-9]{20,}")),
-    _rule("hugging-face", _token("hf_", r"[A-Za-z0-9]{20,}")),
-    _rule("sendgrid", _token(r"SG\.", r"[\w-]{16,}+\.[\w-]{16,}")),
-    _rule("twilio", _token("SK", r"[0-9a-f]{32}\b")),
-    _rule("telegram", r":(?P<secret>AA(?<=\d{6}:AA)[\w-]{30,})"),
-    _rule(
-        "discord",
+    "stripe": (*(_token(f"{kind}k_", r"(?:live|test)_\w{10,}") for kind in "rs"), _token("whsec_", r"[\w+/=]{16,}")),
+    "openai": (_token("sk-", r"(?!ant-)(?=[\w-]{0,40}\d)[\w-]{20,}"),),
+    "anthropic": (_token("sk-ant-", r"[\w-]{16,}"),),
+    "pypi": (_token("pypi-Ag", r"[\w-]{16,}"),),
+    "npm": (_token("npm_", r"[A-Za-z0-9]{20,}"),),
+    "hugging-face": (_token("hf_", r"[A-Za-z0-9]{20,}"),),
+    "sendgrid": (_token(r"SG\.", r"[\w-]{16,}+\.[\w-]{16,}"),),
+    "twilio": (_token("SK", r"[0-9a-f]{32}\b"),),
+    "telegram": (r":(?P<secret>AA(?<=\d{6}:AA)[\w-]{30,})",),
+    "discord": (
         r"(?P<secret>[MNO](?<![\w-].)(?=[\w-]{0,30}\d)[\w-]{22,30}\.[\w-]{6}\.[\w-]{27,})",
         r"discord(?:app)?\.com/api/webhooks/\d{1,30}/(?P<secret>[\w-]+)",
     ),
-    _rule(
-        "other-services",
+    "other-services": (
         r"(?<![\w-])(?P<secret>(?:AGE-SECRET-KEY-1|AT[AC]TT3|CFPAT-|dapi|dckr_[op]at_|do[opr]_v1_|dp\.[a-z]{2}\.|"
         r"figd_|f[mo][12]_|glsa_|gsk_|hv[bs]\.|key-(?=[0-9a-f]{32}\b)|lin_api_|lsv2_[a-z]{2}_|nfp_|ntn_|NRAK-|PMAK-|"
         r"pcsk_|phx_|pplx-|pul-(?=[0-9a-f]{40}\b)|r8_|rubygems_|sbp_|sb_secret_|sgp_|shp(?:at|ca|pa|ss)_|"
@@ -219,8 +198,14 @@ RULES: Final = (
         r"\.atlasv1\.(?P<secret>[\w-]{20,})",
         r"(?:\.office(?:365)?\.com/webhook(?:b2)?|hooks\.zapier\.com/hooks/catch)/(?P<secret>[\w@/%-]+)",
     ),
+}
+
+RULES: Final = tuple(
+    Rule(name, *((Kind.SHAPE, each) if isinstance(each, str) else each))
+    for name, expressions in _EXPRESSIONS.items()
+    for each in expressions
 )
 """All rules in the order in which they are applied: secrets that contain other secrets come first."""
 
-REDACTION_RULES: Final = tuple(rule.name for rule in RULES)
+REDACTION_RULES: Final = tuple(_EXPRESSIONS)
 """The names of the rules, in their order."""
