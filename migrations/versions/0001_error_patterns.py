@@ -1,4 +1,4 @@
-"""Error patterns, and the index of their keywords.
+"""Error patterns, the index of their keywords, and the aliases of their fingerprints.
 
 Each database gets the CHECK constraints in its own words (`ddl_if`), which autogenerate does not write.
 
@@ -86,6 +86,22 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_error_patterns_last_seen"), "error_patterns", ["last_seen"], unique=False)
     op.create_table(
+        "error_pattern_fingerprints",
+        sa.Column("fingerprint", sa.String(length=100), nullable=False),
+        sa.Column("pattern_id", sa.String(length=26), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["pattern_id"],
+            ["error_patterns.pattern_id"],
+            name=op.f("fk_error_pattern_fingerprints_pattern_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_error_pattern_fingerprints")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        op.f("ix_error_pattern_fingerprints_pattern_id"), "error_pattern_fingerprints", ["pattern_id"], unique=False
+    )
+    op.create_table(
         "error_pattern_keywords",
         sa.Column("term", sa.String(length=120), nullable=False),
         sa.Column("pattern_id", sa.String(length=26), nullable=False),
@@ -101,7 +117,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index(
-        op.f("ix_error_pattern_keywords_pattern_id"), "error_pattern_keywords", ["pattern_id"], unique=False
+        op.f("ix_error_pattern_keywords_pattern_id"), "error_pattern_keywords", ["pattern_id", "words"], unique=False
     )
 
 
@@ -109,5 +125,7 @@ def downgrade() -> None:
     """Go back to `down_revision`."""
     op.drop_index(op.f("ix_error_pattern_keywords_pattern_id"), table_name="error_pattern_keywords")
     op.drop_table("error_pattern_keywords")
+    op.drop_index(op.f("ix_error_pattern_fingerprints_pattern_id"), table_name="error_pattern_fingerprints")
+    op.drop_table("error_pattern_fingerprints")
     op.drop_index(op.f("ix_error_patterns_last_seen"), table_name="error_patterns")
     op.drop_table("error_patterns")
