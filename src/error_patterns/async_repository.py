@@ -43,7 +43,7 @@ class AsyncErrorPatternRepository:
                 transaction that it did not begin. It leaves a session open that holds the caller's work.
             redaction: The secrets that `record_failure` removes. The default applies every rule, `NO_REDACTION` none.
         """
-        self._sessions = AsyncSessions(session_factory)
+        self._sessions = AsyncSessions.of_factory(session_factory)
         self._redaction = redaction
 
     @classmethod
@@ -67,7 +67,7 @@ class AsyncErrorPatternRepository:
             >>> repository = await AsyncErrorPatternRepository.open("postgresql://agents@db.internal/memory")
         """
         database = AsyncDatabase(url, prepare=partial(prepare_schema, migrate=migrate))
-        return cls._over(AsyncSessions.of(database), redaction)
+        return cls._over(AsyncSessions.of_database(database), redaction)
 
     @classmethod
     def in_session(cls, session: AsyncSession, *, redaction: Redaction = EVERY_RULE) -> Self:
@@ -76,7 +76,7 @@ class AsyncErrorPatternRepository:
         Each call flushes, in a savepoint. It never commits, rolls back or closes the session. Patterns that a call
         returns belong to the session.
         """
-        return cls._over(AsyncSessions.joining(session), redaction)
+        return cls._over(AsyncSessions.of_session(session), redaction)
 
     @classmethod
     def _over(cls, sessions: AsyncSessions, redaction: Redaction) -> Self:
@@ -117,20 +117,13 @@ class AsyncErrorPatternRepository:
         await self.close()
 
     async def create(self, pattern: ErrorPattern) -> ErrorPattern:
-        """Store a new pattern without its `fingerprint`, which `record_failure` alone sets.
-
-        Raises:
-            PatternAlreadyExistsError: A pattern with this id is stored.
-        """
+        """Store a new pattern without its `fingerprint`; raise `PatternAlreadyExistsError` if its id is stored."""
         return await self._sessions.write(crud.create, pattern)
 
     async def create_many(self, patterns: Iterable[ErrorPattern]) -> int:
         """Store new patterns from any iterable, all or none, in batches; return their number.
 
-        After a conflict with another transaction, the call is repeated if the patterns are a collection.
-
-        Raises:
-            PatternAlreadyExistsError: An id is stored already or stands twice among the patterns.
+        Raises `PatternAlreadyExistsError` for an id that is stored already or stands twice among them.
         """
         return await self._sessions.write(crud.create_many, patterns)
 
@@ -141,29 +134,23 @@ class AsyncErrorPatternRepository:
     async def update(self, pattern: ErrorPattern) -> ErrorPattern:
         """Write the fields that you set or changed, and no others; return the stored pattern.
 
-        The row is locked. A list keeps what you and others added or removed since you read the pattern. Any other field
-        is written as it is. `pattern_id`, `created_at` and `fingerprint` are never written. Your own object stays as it
-        is: continue with the one returned. A pattern that belongs to a session is written by that session's flush.
-
-        Raises:
-            PatternNotFoundError: No pattern with this id is stored.
-            pydantic.ValidationError: A list has no room for the items of both sides.
+        A list keeps what you and others added or removed since you read the pattern. Your own object stays as it is.
+        Raises `PatternNotFoundError`.
         """
         return await self._sessions.write(edits.update, pattern)
 
     async def add_checks(self, pattern_id: str, checks: Sequence[str]) -> ErrorPattern:
-        """Add preventive checks to a stored pattern, atomically; return the stored pattern.
+        """Add preventive checks that a stored pattern does not have, atomically; return the stored pattern.
 
-        Checks that it has already, in any case, are left out.
-
-        Raises:
-            PatternNotFoundError: No pattern with this id is stored.
-            pydantic.ValidationError: A check breaks a rule of `ErrorPattern`, or there is no room for all of them.
+        Raises `PatternNotFoundError`, or `pydantic.ValidationError` if one breaks a rule or there is no room.
         """
         return await self._sessions.write(edits.add_checks, pattern_id, checks)
 
     async def add_keywords(self, pattern_id: str, keywords: Sequence[str]) -> ErrorPattern:
-        """Add keywords to a stored pattern, by the rules and with the errors of `add_checks`."""
+        """Add keywords that a stored pattern does not have, atomically; return the stored pattern.
+
+        Raises `PatternNotFoundError`, or `pydantic.ValidationError` if one breaks a rule or there is no room.
+        """
         return await self._sessions.write(edits.add_keywords, pattern_id, keywords)
 
     async def delete(self, pattern_id: str) -> bool:
@@ -175,11 +162,7 @@ class AsyncErrorPatternRepository:
         return await self._sessions.read(crud.list_all, limit=limit, offset=offset)
 
     async def stream_all(self, *, batch_size: int = 1_000) -> AsyncIterator[ErrorPattern]:
-        """Iterate over all patterns in the order of their ids, which is that of their creation; hold one batch.
-
-        Each batch is a call of its own (keyset pagination), so that no transaction is open while you work. Patterns
-        that are created or deleted meanwhile may be missing; every other one comes once.
-        """
+        """Iterate over all patterns in the order of their ids; each batch is a call of its own (keyset pagination)."""
         last = ""
         while batch := await self._sessions.read(crud.list_after, last, batch_size=batch_size):
             last = batch[-1].pattern_id
@@ -187,28 +170,20 @@ class AsyncErrorPatternRepository:
                 yield pattern
 
     async def match_context(self, context: str, *, limit: int | None = 10) -> list[ErrorPattern]:
-        """Return the patterns that the context resembles, best first; `rank_context` adds scores and reasons."""
+        """Return the patterns that the context resembles, best first; None as `limit` gives all."""
         return await self._sessions.read(questions.match_context, context, limit=limit)
 
     async def rank_context(self, context: str, *, limit: int | None = 10, min_score: float = 0.0) -> list[PatternMatch]:
-        """Return the patterns of which a keyword, or the text, occurs in the context, best first.
+        """Return the patterns that the context resembles, best first, with score and matched keywords.
 
-        Args:
-            context: Any text: a plan, a command, a log, a traceback.
-            limit: The number of matches at most; None for all. With a limit, some hundred patterns at most are scored:
-                those with the rarest terms of the context, by the rule of `error_patterns.matching.ranking`.
-            min_score: Leave out matches with a lower score. `RELEVANT_SCORE` keeps those worth an agent's attention.
+        `limit` bounds their number, None gives all; matches that score less than `min_score` are left out.
         """
         return await self._sessions.read(questions.rank_context, context, limit=limit, min_score=min_score)
 
     async def guidance_for(self, context: str, *, limit: int = 5, max_characters: int = 2000) -> str:
         """Render what to check before acting on the context, as Markdown for a prompt; empty if nothing is known.
 
-        It covers at most `limit` patterns, each with a score of at least `RELEVANT_SCORE`, in the form of
-        `render_guidance` and in at most `max_characters`.
-
-        Example:
-            >>> prompt = [await repository.guidance_for(task), task]
+        It covers at most `limit` patterns, each with a score of at least `RELEVANT_SCORE`, in at most `max_characters`.
         """
         return await self._sessions.read(questions.guidance_for, context, limit=limit, max_characters=max_characters)
 
@@ -223,43 +198,38 @@ class AsyncErrorPatternRepository:
     async def check_index(self, *, progress: Callable[[int], object] | None = None) -> int:
         """Compare the keyword index with the patterns; return the number of patterns for which it is wrong.
 
-        Only statements that bypass the unit of work of a session can make it wrong. Each batch of patterns is a call of
-        its own; `progress` is called behind it with the number of its patterns.
+        `progress` is called after each batch with the number of its patterns.
         """
         return await self._sessions.in_batches(False, reindex.check_index, progress)
 
     async def reindex(self, *, progress: Callable[[int], object] | None = None) -> int:
-        """Repair the keyword index; return the number of patterns for which it was wrong. See `check_index`."""
+        """Repair the keyword index; return the number of patterns for which it was wrong.
+
+        `progress` is called after each batch with the number of its patterns.
+        """
         return await self._sessions.in_batches(True, reindex.reindex, progress)
 
     async def refingerprint(self, *, progress: Callable[[int], object] | None = None) -> int:
         """Recompute the fingerprints that an older version of this package made; return the number of patterns changed.
 
-        Otherwise their failures make new patterns when they come again. Patterns that have equal fingerprints now are
-        merged. Patterns whose stored failures are all cut off stay as they are. Each batch is a call of its own;
-        `progress` is called behind it with the number of patterns that had an older fingerprint.
+        Patterns that have equal fingerprints now are merged. `progress` is called after each batch with its size.
         """
         return await self._sessions.in_batches(True, maintenance.refingerprint, progress)
 
     async def prune(self, *, not_seen_since: datetime, keep_with_checks: bool = True) -> int:
         """Delete the patterns that were last seen before a moment; return their number.
 
-        A naive moment is taken as UTC. By default, patterns with a preventive check stay: somebody's work is in them.
+        A naive moment is taken as UTC. By default, patterns with a preventive check stay.
         """
         return await self._sessions.write(
             maintenance.prune, not_seen_since=not_seen_since, keep_with_checks=keep_with_checks
         )
 
     async def merge(self, into: str, others: Sequence[str]) -> ErrorPattern:
-        """Merge patterns that turn out to be one failure, all or none; return the surviving pattern.
+        """Merge patterns that turn out to be one failure into the one with the id `into`; return it.
 
-        The pattern with the id `into` survives and keeps its text. The others are deleted, and their failures count for
-        it from now on. Frequencies are added up. Lists are joined as far as there is room: keywords and checks those of
-        `into` first, of failures the newest.
-
-        Raises:
-            PatternNotFoundError: There is no pattern with one of the ids.
-            ValueError: `into` is among the others.
+        Frequencies are added up, lists are joined as far as there is room, and the others are deleted. Raises
+        `PatternNotFoundError`, or ValueError if `into` is among the others.
         """
         return await self._sessions.write(maintenance.merge, into, others)
 
@@ -272,17 +242,9 @@ class AsyncErrorPatternRepository:
     ) -> ErrorPattern:
         """Count a failure for its pattern, or store it as a new pattern; return that pattern.
 
-        Two failures are the same if they differ only in paths, numbers, times, addresses and the like. Secrets are
-        removed before anything is stored, hashed or logged, as the `Redaction` of the repository says. N processes that
-        record one failure M times make its frequency N·M.
-
-        Args:
-            failure: The exception, or the text of a traceback or of a tool's error output.
-            keywords: The words that identify the failure; None draws them from the text of a new one.
-            preventive_checks: What to do so that it does not come back. A known pattern gets the new ones that fit.
-
-        Raises:
-            pydantic.ValidationError: The failure is empty, or a keyword or check breaks a rule of `ErrorPattern`.
+        The failure is an exception, or the text of a traceback or of a tool's error output. Secrets are removed before
+        anything is stored. `keywords` replace those drawn from the text of a new failure. A known pattern gets the
+        checks that it does not have. Raises `pydantic.ValidationError` if the failure is empty or an item breaks a rule.
         """
         observation = record.observe(
             failure, keywords=keywords, preventive_checks=preventive_checks, redaction=self._redaction

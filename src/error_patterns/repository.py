@@ -53,7 +53,7 @@ class ErrorPatternRepository:
                 never ends a transaction that it did not begin. It leaves a session open that holds the caller's work.
             redaction: The secrets that `record_failure` removes. The default applies every rule, `NO_REDACTION` none.
         """
-        self._sessions = SyncSessions(session_factory)
+        self._sessions = SyncSessions.of_factory(session_factory)
         self._redaction = redaction
 
     @classmethod
@@ -76,7 +76,7 @@ class ErrorPatternRepository:
         except BaseException:
             engine.dispose()
             raise
-        return cls._over(SyncSessions(sessionmaker(engine), engine), redaction)
+        return cls._over(SyncSessions.of_factory(sessionmaker(engine), engine), redaction)
 
     @classmethod
     def in_session(cls, session: Session, *, redaction: Redaction = EVERY_RULE) -> Self:
@@ -90,7 +90,7 @@ class ErrorPatternRepository:
             ...     session.add(order)
             ...     ErrorPatternRepository.in_session(session).record_failure("OutOfStock: 0 left")
         """
-        return cls._over(SyncSessions.joining(session), redaction)
+        return cls._over(SyncSessions.of_session(session), redaction)
 
     @classmethod
     def _over(cls, sessions: SyncSessions, redaction: Redaction) -> Self:

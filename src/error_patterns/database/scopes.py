@@ -3,11 +3,11 @@
 import time
 from collections.abc import Collection
 from contextlib import suppress
-from typing import Protocol
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError, SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction
+from typing_extensions import override
 
 from error_patterns.database.cancellation import defer_cancellation, stop_if_cancelled
 from error_patterns.database.driver_errors import is_busy, translated_errors
@@ -17,71 +17,54 @@ _BEGUN = "error_patterns.begun"  # on SQLite's driver
 _LOST = "error_patterns.lost"
 
 
-class Scope(Protocol):
-    """What surrounds an operation on a session.
+class Scope:
+    """A transaction that begins and ends with a call.
 
     Attributes:
         kept: The objects that stay in the session at the end, as the caller had them there. None: all of them.
     """
 
-    kept: Collection[object] | None
+    def __init__(self, session: Session, writes: bool, kept: Collection[object] | None) -> None:
+        """Hold the session; nothing is begun yet."""
+        self.kept = kept
+        self._session = session
+        self._writes = writes
 
     def prepare(self) -> None:
-        """Flush what the owner of the session has pending; errors of that are the owner's, and not translated."""
+        """Flush what the owner of the session has pending. An error of that is the owner's, and not translated."""
 
     def begin(self) -> None:
         """Begin."""
-
-    def commit(self) -> None:
-        """Flush and commit what the operation did."""
-
-    def roll_back(self, error: BaseException) -> None:
-        """Undo what the operation did; never raises, so that `error` is the one to be seen."""
-
-
-class OwnTransaction:
-    """A transaction that begins and ends with the call."""
-
-    def __init__(self, session: Session, writes: bool) -> None:
-        """Take a session that is in no transaction."""
-        self._session = session
-        self._writes = writes
-        self.kept: Collection[object] | None = list(session)
-
-    def prepare(self) -> None:
-        """Do nothing: without a transaction nothing is pending."""
-
-    def begin(self) -> None:
-        """Begin a transaction."""
         _begin(self._session, self._writes)
         stop_if_cancelled(self._session)
 
     def commit(self) -> None:
-        """Flush, detach what the call returns, and commit."""
+        """Flush and commit, and detach what the call returns."""
         self._session.flush()
-        _expunge_all_but(self._session, self.kept)  # before the commit, which would expire it
+        self._detach()  # before the commit, which would expire it
         stop_if_cancelled(self._session)
         self._session.commit()
 
     def roll_back(self, error: BaseException) -> None:
-        """Roll back."""
+        """Roll back without an error of its own, so that `error` is the one to be seen."""
         with suppress(SQLAlchemyError):  # of a connection that is gone
             self._session.rollback()
 
+    def _detach(self) -> None:
+        if self.kept is not None:
+            staying = set(map(id, self.kept))
+            for each in list(self._session):
+                if id(each) not in staying:
+                    self._session.expunge(each)
 
-class Savepoint:
+
+class Savepoint(Scope):
     """A savepoint in a transaction that somebody else began and will end."""
 
-    def __init__(self, session: Session, writes: bool, kept: Collection[object] | None) -> None:
-        """Take a session of somebody else's."""
-        self._session = session
-        self._writes = writes
-        self._connection: Connection | None = None
-        self._savepoint: SessionTransaction | None = None
-        self.kept = kept
+    _savepoint: SessionTransaction | None = None
 
+    @override
     def prepare(self) -> None:
-        """Join the transaction, and flush what its owner has pending."""
         with translated_errors(self._session):
             if not self._session.in_transaction():
                 self._session.begin()
@@ -91,51 +74,40 @@ class Savepoint:
                 _begin(self._session, self._writes)
         self._session.flush()
 
+    @override
     def begin(self) -> None:
-        """Set the savepoint."""
         self._connection = self._session.connection()
         # If the driver has not begun, the savepoint is the whole transaction, and there is nothing before it to lose.
         if self._connection.dialect.name == "sqlite" and _is_begun(self._connection):
             _watch(self._session, _BEGUN, self._connection)
-        self._savepoint = self._session.begin_nested().__enter__()
+        self._savepoint = self._session.begin_nested()
+        self._savepoint.__enter__()
         stop_if_cancelled(self._session)
 
+    @override
     def commit(self) -> None:
-        """Flush, and release the savepoint."""
         self._session.flush()
         stop_if_cancelled(self._session)
         self._end(None)
-        if self.kept is not None:
-            _expunge_all_but(self._session, self.kept)
+        self._detach()
 
+    @override
     def roll_back(self, error: BaseException) -> None:
-        """Roll back to the savepoint, and keep the transaction from being committed if that fails."""
         with suppress(BaseException):
             self._end(error)
 
     def _end(self, error: BaseException | None) -> None:
         savepoint, self._savepoint = self._savepoint, None
-        if savepoint is None:
-            return
         try:
-            savepoint.__exit__(error and type(error), error, error and error.__traceback__)
+            if savepoint is not None:
+                savepoint.__exit__(error and type(error), error, error and error.__traceback__)
         except BaseException as trouble:
             if isinstance(trouble, DBAPIError) or not isinstance(trouble, Exception):
                 _watch(self._session, _LOST, self._connection)
             raise
 
 
-def _expunge_all_but(session: Session, kept: Collection[object] | None) -> None:
-    if not kept:
-        session.expunge_all()
-        return
-    staying = set(map(id, kept))
-    for each in list(session):
-        if id(each) not in staying:
-            session.expunge(each)
-
-
-def _watch(session: Session, key: str, connection: Connection | None) -> None:
+def _watch(session: Session, key: str, connection: Connection) -> None:
     """Look at the transaction before it is committed.
 
     If there is no way back to a savepoint, the database has rolled back the whole transaction, as SQLite does on a full

@@ -1,16 +1,15 @@
-"""The transaction around a call: how it begins, how it ends, and when the call is repeated."""
+"""What sync and async calls share: the choice of their transaction, their retries, and passes in batches."""
 
-from collections.abc import Callable, Collection, Generator, Iterable
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Concatenate, Generic, Never, NoReturn, ParamSpec, TypeVar
+from collections.abc import Callable, Collection, Iterable
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Concatenate, Generic, NamedTuple, NoReturn, ParamSpec, TypeVar
 
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from error_patterns.database.driver_errors import is_conflict, translated_errors
-from error_patterns.database.scopes import OwnTransaction, Savepoint, Scope
+from error_patterns.database.scopes import Savepoint, Scope
 from error_patterns.errors import RepositoryClosedError
 
 if TYPE_CHECKING:
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 20
 """The number of times that a call is tried while the database refuses it for a conflict with another transaction."""
+
+BATCH_SIZE = 1_000
+"""The number of patterns of a batch. A pass over all patterns takes one transaction a batch, so that none is long."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,40 +31,44 @@ Operation = Callable[Concatenate[Session, P], R]
 """One of `error_patterns.operations`."""
 
 
-@dataclass(frozen=True)
-class UnitOfWork(Generic[S_co]):
-    """The sessions of a repository, and the scope of each call on one of them.
+class BatchResult(NamedTuple):
+    """The result of one batch of a pass in the order of the ids.
 
     Attributes:
-        sessions: Makes the context manager of a session, sync or async.
-        scope: Makes the scope of a call on that session. The flag says whether the call writes.
+        patterns: The number of patterns read.
+        affected: The number of patterns counted or changed, and of those gone that left derived rows behind.
+        last_id: The last id read; None at the end of the pass.
     """
 
-    sessions: Callable[[], S_co]
-    scope: Callable[[Session, bool], Scope]
+    patterns: int
+    affected: int
+    last_id: str | None
 
 
-def in_transactions(sessions: Callable[[], S_co]) -> UnitOfWork[S_co]:
-    """Run each call in a transaction of its own, or in a savepoint if the session comes with a transaction."""
-    return UnitOfWork(sessions, _own_or_joined)
+class Transactions(Generic[S_co]):
+    """The sessions of a repository, each with the scope of a call."""
 
+    def __init__(
+        self, sessions: Callable[[], S_co], *, joins: bool = False, kept: Collection[object] | None = None
+    ) -> None:
+        """Take context managers of sessions; with `joins`, their transactions are somebody else's."""
+        self._sessions = sessions
+        self._joins = joins
+        self._kept = kept
 
-def in_savepoints(sessions: Callable[[], S_co], *, kept: Collection[object] | None) -> UnitOfWork[S_co]:
-    """Run each call in a savepoint of a transaction that somebody else begins and ends; `kept` as in `Scope`."""
-    return UnitOfWork(sessions, lambda session, writes: Savepoint(session, writes, kept))
+    def _scope(self, session: Session, writes: bool) -> Scope:
+        """Join a transaction that the session comes with, or make one; the caller's objects stay in the session."""
+        if self._joins or session.in_transaction():
+            return Savepoint(session, writes, self._kept)
+        return Scope(session, writes, list(session))
 
+    def _refuse(self, closed: str) -> None:
+        """Refuse each further call, as something is closed."""
 
-def closed(what: str) -> UnitOfWork[Never]:
-    """Refuse each call: the repository was closed, or its transaction has ended."""
+        def refuse() -> NoReturn:
+            raise RepositoryClosedError(closed)
 
-    def refuse() -> NoReturn:
-        raise RepositoryClosedError(what)
-
-    return UnitOfWork(refuse, _own_or_joined)
-
-
-def _own_or_joined(session: Session, writes: bool) -> Scope:
-    return Savepoint(session, writes, None) if session.in_transaction() else OwnTransaction(session, writes)
+        self._sessions = refuse
 
 
 def closing_unless_shared(session: S) -> "S | nullcontext[S]":
@@ -75,21 +81,20 @@ class Call(Generic[P, R]):
     """A call of an operation, which is tried again after a conflict with another transaction."""
 
     def __init__(
-        self, unit: UnitOfWork[object], writes: bool, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
+        self, scope: Callable[[Session], Scope], operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> None:
         """Hold the operation with its arguments."""
-        self._unit = unit
-        self._writes = writes
+        self._scope = scope
         self._operation = operation
         self._args = args
         self._kwargs = kwargs
-        self._was_undone_whole = False
         self._may_be_used_up = any(isinstance(a, Iterable) and not isinstance(a, Collection | BaseModel) for a in args)
+        self._was_joined = False
 
     def run(self, session: Session) -> R:
         """Try it once, on a session of its own."""
-        scope = self._unit.scope(session, self._writes)
-        self._was_undone_whole = isinstance(scope, OwnTransaction)
+        scope = self._scope(session)
+        self._was_joined = isinstance(scope, Savepoint)
         scope.prepare()
         with translated_errors(session):
             try:
@@ -102,11 +107,8 @@ class Call(Generic[P, R]):
         return result
 
     def may_be_repeated(self, error: BaseException) -> bool:
-        """Tell whether the database has undone all of the call, so that nothing happens twice.
-
-        A call whose connection breaks may have been committed. An iterator among its arguments may be used up.
-        """
-        return self._was_undone_whole and not self._may_be_used_up and is_conflict(error)
+        """Tell whether the database has undone all of the call. If its connection broke, it may have been committed."""
+        return is_conflict(error) and not (self._was_joined or self._may_be_used_up)
 
     def retries(self, kind: type[Retries]) -> Retries:
         """Make the retry loop for all but the first try."""
@@ -118,6 +120,13 @@ class Call(Generic[P, R]):
         )
 
 
+def begin(session: Session, scope: Scope) -> None:
+    """Begin a scope around code of the caller, whose errors are not translated."""
+    scope.prepare()
+    with translated_errors(session):
+        scope.begin()
+
+
 def commit(session: Session, scope: Scope) -> None:
     """Commit a scope, or roll it back if that fails."""
     try:
@@ -126,22 +135,3 @@ def commit(session: Session, scope: Scope) -> None:
     except BaseException as error:
         scope.roll_back(error)
         raise
-
-
-def begin(session: Session, scope: Scope) -> None:
-    """Begin a scope around code of the caller, whose errors are not to be translated."""
-    scope.prepare()
-    with translated_errors(session):
-        scope.begin()
-
-
-@contextmanager
-def block(session: Session, scope: Scope) -> Generator[None]:
-    """Run a block of the caller's code inside a scope."""
-    try:
-        begin(session, scope)
-        yield
-    except BaseException as error:
-        scope.roll_back(error)
-        raise
-    commit(session, scope)

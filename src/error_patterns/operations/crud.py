@@ -10,13 +10,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from error_patterns.database.batches import BATCH_SIZE
 from error_patterns.database.derived_rows import erase_derived, insert_index
 from error_patterns.database.dialects import insert_on_conflict
+from error_patterns.database.transactions import BATCH_SIZE
 from error_patterns.errors import PatternAlreadyExistsError
 from error_patterns.models import ErrorPattern
 from error_patterns.models.fields import known_id
-from error_patterns.operations.bounds import checked_bound
+
+_MAX_BOUND = 2**63 - 1  # of LIMIT and OFFSET in both databases
 
 # Made once: SQLAlchemy takes longer to make a statement than SQLite to answer it.
 _BY_ID = select(ErrorPattern).where(col(ErrorPattern.pattern_id) == bindparam("pattern_id"))
@@ -85,6 +86,13 @@ def list_after(session: Session, pattern_id: str, *, batch_size: int) -> list[Er
     limit = checked_bound("batch_size", batch_size, least=1)
     by_id = select(ErrorPattern).order_by(col(ErrorPattern.pattern_id)).limit(limit)
     return list(session.scalars(by_id.where(col(ErrorPattern.pattern_id) > pattern_id)))
+
+
+def checked_bound(name: str, value: int, *, least: int = 0) -> int:
+    """Return the value of an argument if databases can count to it; raise ValueError if not."""
+    if not least <= value <= _MAX_BOUND:
+        raise ValueError(f"{name}: must be from {least} to {_MAX_BOUND}, got {value}")
+    return value
 
 
 def row_of(pattern: ErrorPattern) -> dict[str, object]:

@@ -8,7 +8,7 @@ from error_patterns import matching
 from error_patterns.database import dialects
 from error_patterns.guidance import render_guidance
 from error_patterns.models import ErrorPattern, KeywordCount, PatternMatch, PatternStatistics
-from error_patterns.operations.bounds import checked_bound
+from error_patterns.operations.crud import checked_bound
 
 
 def match_context(session: Session, context: str, *, limit: int | None = 10) -> list[ErrorPattern]:
