@@ -244,7 +244,7 @@ class AsyncErrorPatternRepository:
 
         The failure is an exception, or the text of a traceback or of a tool's error output. Secrets are removed before
         anything is stored. `keywords` replace those drawn from the text of a new failure. A known pattern gets the
-        checks that it does not have. Raises `pydantic.ValidationError` if the failure is empty or an item breaks a rule.
+        checks that it does not have. Raises `pydantic.ValidationError` if it is empty or an item breaks a rule.
         """
         observation = record.observe(
             failure, keywords=keywords, preventive_checks=preventive_checks, redaction=self._redaction
