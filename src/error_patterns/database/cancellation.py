@@ -1,4 +1,4 @@
-"""What a cancelled task completes before the cancellation takes effect, so that nothing is left half done."""
+"""Shields for asyncio: a cancelled task completes what it must, so that nothing is left half done."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine

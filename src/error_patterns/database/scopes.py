@@ -1,4 +1,4 @@
-"""What surrounds an operation on a session: a transaction of its own, or a savepoint in somebody else's."""
+"""The scope of a call on a session: a transaction of its own, or a savepoint in somebody else's."""
 
 import time
 from collections.abc import Collection

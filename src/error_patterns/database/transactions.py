@@ -1,4 +1,4 @@
-"""What sync and async calls share: the choice of their transaction, their retries, and passes in batches."""
+"""The shared part of sync and async calls: the choice of their transaction, retries, and batches."""
 
 from collections.abc import Callable, Collection, Iterable
 from contextlib import nullcontext

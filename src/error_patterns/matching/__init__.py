@@ -1,4 +1,4 @@
-"""Which known patterns a context resembles, and how much."""
+"""Matching: the known patterns that a context resembles, with their scores."""
 
 from error_patterns.matching.ranking import CANDIDATES, FOLLOWED, rank
 from error_patterns.matching.score import COMMON_TERM, RELEVANT_SCORE
