@@ -52,7 +52,7 @@ def _frequencies() -> Select[str, int]:
 _FREQUENCIES = _frequencies()
 
 
-def phrases_with(session: Session, terms: Iterable[str]) -> list[Phrase]:
+def fetch_phrases(session: Session, terms: Iterable[str]) -> list[Phrase]:
     """Fetch all phrases with these terms."""
     found = session.execute(_PHRASES, {"asked": list(terms)})
     return [Phrase(term, pattern_id, words) for term, phrases in found for pattern_id, words in phrases or ()]
@@ -68,7 +68,7 @@ _PHRASES = select(
 )
 
 
-def patterns_with(session: Session, terms: Iterable[str]) -> Sequence[str]:
+def fetch_ids(session: Session, terms: Iterable[str]) -> Sequence[str]:
     """Fetch the ids of all patterns that have phrases with these terms."""
     return session.scalars(_PATTERNS_WITH, {"asked": list(terms)}).all()
 
@@ -76,7 +76,7 @@ def patterns_with(session: Session, terms: Iterable[str]) -> Sequence[str]:
 _PATTERNS_WITH = select(index.c.pattern_id).where(index.c.term.in_(_ASKED)).distinct()
 
 
-def newest_phrases(session: Session, term: str, *, at_most: int) -> list[Phrase]:
+def fetch_newest_phrases(session: Session, term: str, *, at_most: int) -> list[Phrase]:
     """Fetch the phrases with this term of the newest ids."""
     found = session.execute(_NEWEST_PHRASES, {"asked": term, "at_most": at_most})
     return [Phrase(term, pattern_id, words) for pattern_id, words in found]
@@ -90,7 +90,7 @@ _NEWEST_PHRASES = (
 )
 
 
-def candidate_rows(session: Session, pattern_ids: Iterable[str]) -> Sequence[CandidateRow]:
+def fetch_candidate_rows(session: Session, pattern_ids: Iterable[str]) -> Sequence[CandidateRow]:
     """Fetch the values that the scores of these patterns and their order depend on."""
     return session.execute(_CANDIDATE_ROWS, {"asked": list(pattern_ids)}).all()
 
@@ -106,7 +106,7 @@ _CANDIDATE_ROWS = select(
 ).where(_IS_ASKED)
 
 
-def phrase_texts(session: Session, pattern_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def fetch_phrase_texts(session: Session, pattern_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Fetch the keywords of the patterns and, behind them at `PATTERN_TEXT`, which is -1, their own text."""
     found = session.execute(_PHRASE_TEXTS, {"asked": list(pattern_ids)})
     return {pattern_id: (*keywords, pattern) for pattern_id, pattern, keywords in found}
@@ -117,7 +117,7 @@ _PHRASE_TEXTS = select(col(ErrorPattern.pattern_id), col(ErrorPattern.pattern), 
 )
 
 
-def patterns(session: Session, pattern_ids: Iterable[str]) -> dict[str, ErrorPattern]:
+def fetch_patterns(session: Session, pattern_ids: Iterable[str]) -> dict[str, ErrorPattern]:
     """Fetch the patterns themselves; those that another transaction deleted in the meantime are missing."""
     found = session.scalars(_PATTERNS, {"asked": list(pattern_ids)})
     return {pattern.pattern_id: pattern for pattern in found}

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from error_patterns.matching import queries
 from error_patterns.matching.queries import Phrase
-from error_patterns.matching.score import COMMON_TERM, Candidate, weight_of
+from error_patterns.matching.score import COMMON_TERM, Candidate, weigh
 from error_patterns.models import PatternMatch
 from error_patterns.text import Words
 
@@ -49,42 +49,42 @@ def rank(session: Session, context: str, *, limit: int | None, min_score: float)
     words = Words(context)
     frequencies = queries.document_frequencies(session, words.terms(), at_most=COMMON_TERM)
     question = _Question(words, frequencies, limit, min_score)
-    pattern_ids = _candidate_ids(session, question)
+    pattern_ids = _find_candidates(session, question)
     best: list[Candidate] = []
     for start in range(0, len(pattern_ids), _BATCH_SIZE):
-        more = _best_of(session, question, pattern_ids[start : start + _BATCH_SIZE])
+        more = _score_best(session, question, pattern_ids[start : start + _BATCH_SIZE])
         best = sorted([*best, *more], key=attrgetter("sort_key"))[:limit]
-    patterns = queries.patterns(session, [candidate.pattern_id for candidate in best])
+    patterns = queries.fetch_patterns(session, [candidate.pattern_id for candidate in best])
     return [c.match(patterns[c.pattern_id]) for c in best if c.pattern_id in patterns]
 
 
-def _candidate_ids(session: Session, question: _Question) -> Sequence[str]:
+def _find_candidates(session: Session, question: _Question) -> Sequence[str]:
     """Return the ids of all patterns that have one of the terms, or of those that a question with a limit scores."""
     _, frequencies, limit, _ = question
     if limit is None:
-        return queries.patterns_with(session, frequencies)
-    followed = _followed(session, frequencies, max(FOLLOWED, limit))
-    return _heaviest(followed, frequencies, max(CANDIDATES, limit))
+        return queries.fetch_ids(session, frequencies)
+    followed = _follow(session, frequencies, max(FOLLOWED, limit))
+    return _select_heaviest(followed, frequencies, max(CANDIDATES, limit))
 
 
-def _followed(session: Session, frequencies: dict[str, int], budget: int) -> list[Phrase]:
+def _follow(session: Session, frequencies: dict[str, int], budget: int) -> list[Phrase]:
     """Fetch the phrases that a question with a limit follows."""
 
     def order(term: str) -> tuple[bool, float, str]:
         frequency = frequencies[term]
-        return frequency >= COMMON_TERM, -weight_of(frequency, term.count(" ") + 1), term
+        return frequency >= COMMON_TERM, -weigh(frequency, term.count(" ") + 1), term
 
     heaviest_first = heapq.nsmallest(budget, frequencies, key=order)  # each has a phrase at least
-    affordable = _affordable(heaviest_first, frequencies, budget)
-    followed = [*queries.phrases_with(session, affordable)]
+    affordable = _select_affordable(heaviest_first, frequencies, budget)
+    followed = [*queries.fetch_phrases(session, affordable)]
     for term in heaviest_first[len(affordable) :]:
         if len(followed) >= budget:
             break
-        followed += queries.newest_phrases(session, term, at_most=budget - len(followed))
+        followed += queries.fetch_newest_phrases(session, term, at_most=budget - len(followed))
     return followed
 
 
-def _affordable(heaviest_first: list[str], frequencies: dict[str, int], budget: int) -> list[str]:
+def _select_affordable(heaviest_first: list[str], frequencies: dict[str, int], budget: int) -> list[str]:
     """Return the terms of which all phrases are followed."""
     for count, term in enumerate(heaviest_first):
         budget -= frequencies[term]
@@ -93,22 +93,22 @@ def _affordable(heaviest_first: list[str], frequencies: dict[str, int], budget: 
     return heaviest_first
 
 
-def _heaviest(phrases: Iterable[Phrase], frequencies: dict[str, int], most: int) -> list[str]:
+def _select_heaviest(phrases: Iterable[Phrase], frequencies: dict[str, int], most: int) -> list[str]:
     """Return the patterns with the heaviest phrases, the newest of equals."""
     weights: dict[str, list[float]] = defaultdict(list)
     for term, pattern_id, length in phrases:
-        weights[pattern_id].append(weight_of(frequencies[term], length))
+        weights[pattern_id].append(weigh(frequencies[term], length))
     heaviest_first = sorted(((math.fsum(each), pattern_id) for pattern_id, each in weights.items()), reverse=True)
     return [pattern_id for _, pattern_id in heaviest_first[:most]]
 
 
-def _best_of(session: Session, question: _Question, pattern_ids: Sequence[str]) -> list[Candidate]:
+def _score_best(session: Session, question: _Question, pattern_ids: Sequence[str]) -> list[Candidate]:
     """Score these patterns; return the best in their order.
 
     Long phrases are verified only if they would bring a candidate among the best.
     """
     words, frequencies, limit, min_score = question
-    rows = queries.candidate_rows(session, pattern_ids)
+    rows = queries.fetch_candidate_rows(session, pattern_ids)
     terms = frequencies.keys()
     others = {term for *_, phrases in rows for term, _, _ in phrases or ()} - terms
     frequencies = frequencies | queries.document_frequencies(session, others, at_most=COMMON_TERM)
@@ -120,7 +120,7 @@ def _best_of(session: Session, question: _Question, pattern_ids: Sequence[str]) 
         if not any(candidate.unverified for candidate in best):
             return best
         doubtful = [candidate for candidate in candidates[:looked_at] if candidate.unverified]
-        texts = queries.phrase_texts(session, [candidate.pattern_id for candidate in doubtful])
+        texts = queries.fetch_phrase_texts(session, [candidate.pattern_id for candidate in doubtful])
         for candidate in doubtful:
             candidate.verify(words, texts.get(candidate.pattern_id, ()), frequencies)
         looked_at *= 2

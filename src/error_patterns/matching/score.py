@@ -50,7 +50,7 @@ _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @functools.lru_cache(maxsize=4_096)
-def weight_of(document_frequency: int, words: int) -> float:
+def weigh(document_frequency: int, words: int) -> float:
     """Weigh a phrase of so many words, whose index term so many phrases share."""
     return (1 + math.log(max(words, 1))) / (1 + math.log(document_frequency))  # 0 words is a row of somebody else's
 
@@ -74,7 +74,7 @@ class Candidate:
         self.occurring: dict[int, float] = {}
         self.unverified: set[int] = set()
         for term, position, length in phrases or ():  # None if another transaction has deleted them
-            weight = weight_of(frequencies.get(term, 1), length)
+            weight = weigh(frequencies.get(term, 1), length)
             self._weights[position] = max(weight, self._weights.get(position, 0.0))
             if term in terms:
                 self.occurring[position] = max(weight, self.occurring.get(position, 0.0))
@@ -90,7 +90,7 @@ class Candidate:
             del self.occurring[position]
             if found:
                 self.occurring[position] = max(
-                    weight_of(frequencies.get(term_of(p), 1), min(len(p), MAX_WORDS)) for p in found
+                    weigh(frequencies.get(term_of(p), 1), min(len(p), MAX_WORDS)) for p in found
                 )
         self.unverified.clear()
         self._compute_score()

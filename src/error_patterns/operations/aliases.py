@@ -11,7 +11,7 @@ from error_patterns.models import ErrorPattern
 from error_patterns.models.fingerprint_aliases import fingerprint_aliases as aliases
 
 
-def target_of(fingerprint: ColumnElement[str | None]) -> ScalarSelect[str]:
+def select_target(fingerprint: ColumnElement[str | None]) -> ScalarSelect[str]:
     """Select the id of the pattern that a fingerprint is an alias of."""
     target = select(col(ErrorPattern.pattern_id)).where(
         col(ErrorPattern.pattern_id) == aliases.c.pattern_id, aliases.c.fingerprint == fingerprint
@@ -19,7 +19,7 @@ def target_of(fingerprint: ColumnElement[str | None]) -> ScalarSelect[str]:
     return target.scalar_subquery()
 
 
-def targets_of_other_versions(version: str) -> Select[str]:
+def select_targets_of_other_versions(version: str) -> Select[str]:
     """Select the ids of the patterns that have an alias which does not begin with the version."""
     return select(aliases.c.pattern_id).where(~_is_of(version))
 

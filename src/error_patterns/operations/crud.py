@@ -75,27 +75,27 @@ def delete(session: Session, pattern_id: str) -> bool:
 
 def list_all(session: Session, *, limit: int | None = None, offset: int = 0) -> list[ErrorPattern]:
     """List all patterns, newest `last_seen` first, ties by id."""
-    bounds = {"offset": checked_bound("offset", offset)}
+    bounds = {"offset": check_bound("offset", offset)}
     if limit is None:
         return list(session.scalars(_PAGE, bounds))
-    return list(session.scalars(_BOUNDED_PAGE, bounds | {"limit": checked_bound("limit", limit)}))
+    return list(session.scalars(_BOUNDED_PAGE, bounds | {"limit": check_bound("limit", limit)}))
 
 
 def list_after(session: Session, pattern_id: str, *, batch_size: int) -> list[ErrorPattern]:
     """List the patterns behind an id, in the order of their ids: keyset pagination."""
-    limit = checked_bound("batch_size", batch_size, least=1)
+    limit = check_bound("batch_size", batch_size, least=1)
     by_id = select(ErrorPattern).order_by(col(ErrorPattern.pattern_id)).limit(limit)
     return list(session.scalars(by_id.where(col(ErrorPattern.pattern_id) > pattern_id)))
 
 
-def checked_bound(name: str, value: int, *, least: int = 0) -> int:
+def check_bound(name: str, value: int, *, least: int = 0) -> int:
     """Return the value of an argument if databases can count to it; raise ValueError if not."""
     if not least <= value <= _MAX_BOUND:
         raise ValueError(f"{name}: must be from {least} to {_MAX_BOUND}, got {value}")
     return value
 
 
-def row_of(pattern: ErrorPattern) -> dict[str, object]:
+def row_values(pattern: ErrorPattern) -> dict[str, object]:
     """Return the values of a pattern by the names of their columns."""
     return {name: getattr(pattern, name) for name in type(pattern).model_fields}
 
@@ -111,7 +111,7 @@ def _insert_new(session: Session, patterns: list[ErrorPattern]) -> None:
     statement = insert_on_conflict(session.get_bind().dialect.name, ErrorPattern).on_conflict_do_nothing(
         index_elements=[col(ErrorPattern.pattern_id)]
     )
-    rows = [row_of(pattern) | {"fingerprint": None} for pattern in patterns]
+    rows = [row_values(pattern) | {"fingerprint": None} for pattern in patterns]
     inserted = set(session.scalars(statement.returning(col(ErrorPattern.pattern_id)), rows))
     for pattern in patterns:
         if pattern.pattern_id not in inserted:

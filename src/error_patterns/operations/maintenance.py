@@ -16,7 +16,7 @@ from error_patterns.errors import PatternNotFoundError
 from error_patterns.models import ErrorPattern
 from error_patterns.models.fields import KEPT_FAILURES, MAX_CHECKS, MAX_FREQUENCY, MAX_KEYWORDS, as_utc, known_id
 from error_patterns.operations import aliases
-from error_patterns.operations.update import joined, set_unvalidated
+from error_patterns.operations.update import join_distinct, set_unvalidated
 from error_patterns.text import is_cut
 
 
@@ -44,7 +44,7 @@ def merge(session: Session, into: str, others: Sequence[str]) -> ErrorPattern:
         raise TypeError(f"others: must be a list of ids, got the text {others!r}")
     if known_id(into) in {known_id(other) for other in others} - {None}:
         raise ValueError(f"others: {into!r} is the pattern that they are to be merged into")
-    return _merged(session, *_locked(session, [into, *others]))
+    return _merge_into(session, *_lock_all(session, [into, *others]))
 
 
 def refingerprint(session: Session, after: str) -> BatchResult:
@@ -54,7 +54,7 @@ def refingerprint(session: Session, after: str) -> BatchResult:
     version = failures.FINGERPRINT_PREFIX
     pattern_id, fingerprint = col(ErrorPattern.pattern_id), col(ErrorPattern.fingerprint)
     is_old = ~fingerprint.startswith(version, autoescape=True) | pattern_id.in_(
-        aliases.targets_of_other_versions(version)
+        aliases.select_targets_of_other_versions(version)
     )
     old_ones = select(ErrorPattern).where(pattern_id > after, is_old).order_by(pattern_id).limit(BATCH_SIZE)
     old = session.scalars(old_ones.with_for_update(), execution_options={"populate_existing": True}).all()
@@ -74,38 +74,38 @@ def _replace_fingerprints(session: Session, pattern: ErrorPattern, fingerprints:
         pattern = _assign_fingerprint(session, pattern, fingerprints[0])
     aliases.remove_aliases_of_other_versions(session, pattern.pattern_id, version)
     for fingerprint in fingerprints:
-        if _owner(session, fingerprint) is None:
+        if _lock_owner(session, fingerprint) is None:
             aliases.point_aliases(session, [fingerprint], pattern.pattern_id)
 
 
 def _assign_fingerprint(session: Session, pattern: ErrorPattern, fingerprint: str) -> ErrorPattern:
     """Assign a fingerprint; if another pattern owns it, merge into that one. Return the pattern that has it now."""
-    owner = _owner(session, fingerprint)
+    owner = _lock_owner(session, fingerprint)
     if owner is pattern:
         aliases.remove_alias(session, pattern.pattern_id, fingerprint)
     elif owner is not None:
-        return _merged(session, owner, pattern)
+        return _merge_into(session, owner, pattern)
     try:
         with session.begin_nested():
             pattern.fingerprint = fingerprint
             session.flush()
     except IntegrityError:  # another transaction recorded such a failure, and was committed while this one waited
-        owner = _owner(session, fingerprint)
+        owner = _lock_owner(session, fingerprint)
         if owner is None:
             raise
-        return _merged(session, owner, pattern)
+        return _merge_into(session, owner, pattern)
     return pattern
 
 
-def _owner(session: Session, fingerprint: str) -> ErrorPattern | None:
+def _lock_owner(session: Session, fingerprint: str) -> ErrorPattern | None:
     """Lock the pattern that counts the failures of a fingerprint."""
     is_its_owner = (col(ErrorPattern.fingerprint) == fingerprint) | (
-        col(ErrorPattern.pattern_id) == aliases.target_of(literal(fingerprint))
+        col(ErrorPattern.pattern_id) == aliases.select_target(literal(fingerprint))
     )
     return session.scalars(select(ErrorPattern).where(is_its_owner).with_for_update()).one_or_none()
 
 
-def _merged(session: Session, survivor: ErrorPattern, *merged: ErrorPattern) -> ErrorPattern:
+def _merge_into(session: Session, survivor: ErrorPattern, *merged: ErrorPattern) -> ErrorPattern:
     together = [survivor, *merged]
     survivor.frequency = min(sum(pattern.frequency for pattern in together), MAX_FREQUENCY)
     survivor.created_at = min(pattern.created_at for pattern in together)
@@ -114,9 +114,9 @@ def _merged(session: Session, survivor: ErrorPattern, *merged: ErrorPattern) -> 
     failures = [text for pattern in by_last_seen for text in pattern.historical_failures]
     set_unvalidated(survivor, "historical_failures", failures[-KEPT_FAILURES:])
     keywords = (keyword for pattern in merged for keyword in pattern.keywords)
-    set_unvalidated(survivor, "keywords", joined(survivor.keywords, keywords, most=MAX_KEYWORDS))
+    set_unvalidated(survivor, "keywords", join_distinct(survivor.keywords, keywords, most=MAX_KEYWORDS))
     checks = (check for pattern in merged for check in pattern.preventive_checks)
-    set_unvalidated(survivor, "preventive_checks", joined(survivor.preventive_checks, checks, most=MAX_CHECKS))
+    set_unvalidated(survivor, "preventive_checks", join_distinct(survivor.preventive_checks, checks, most=MAX_CHECKS))
     session.flush()
     aliases.move_aliases(session, merged, survivor.pattern_id)
     for pattern in merged:
@@ -125,7 +125,7 @@ def _merged(session: Session, survivor: ErrorPattern, *merged: ErrorPattern) -> 
     return survivor
 
 
-def _locked(session: Session, pattern_ids: Sequence[str]) -> list[ErrorPattern]:
+def _lock_all(session: Session, pattern_ids: Sequence[str]) -> list[ErrorPattern]:
     """Lock patterns in the order of their ids, so that two calls cannot deadlock; return them in the given order."""
     known = list(map(known_id, pattern_ids))
     locked = (

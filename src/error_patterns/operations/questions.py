@@ -8,7 +8,7 @@ from error_patterns import matching
 from error_patterns.database import dialects
 from error_patterns.guidance import render_guidance
 from error_patterns.models import ErrorPattern, KeywordCount, PatternMatch, PatternStatistics
-from error_patterns.operations.crud import checked_bound
+from error_patterns.operations.crud import check_bound
 
 
 def match_context(session: Session, context: str, *, limit: int | None = 10) -> list[ErrorPattern]:
@@ -21,7 +21,7 @@ def rank_context(
 ) -> list[PatternMatch]:
     """Return the patterns that the context resembles, best first, with score and matched keywords."""
     if limit is not None:
-        checked_bound("limit", limit)
+        check_bound("limit", limit)
     return matching.rank(session, context, limit=limit, min_score=min_score)
 
 
@@ -38,7 +38,7 @@ def count(session: Session) -> int:
 
 def statistics(session: Session, *, top: int = 10) -> PatternStatistics:
     """Compute the totals of the memory."""
-    top = checked_bound("top", top)
+    top = check_bound("top", top)
     totals = session.execute(
         select(
             func.count(),

@@ -15,8 +15,8 @@ from error_patterns.database.dialects import insert_on_conflict
 from error_patterns.models import ErrorPattern
 from error_patterns.models.fields import KEPT_FAILURES, MAX_CHECKS, MAX_KEYWORDS, MAX_PATTERN_CHARACTERS
 from error_patterns.operations import aliases
-from error_patterns.operations.crud import row_of
-from error_patterns.operations.update import joined, set_unvalidated
+from error_patterns.operations.crud import row_values
+from error_patterns.operations.update import join_distinct, set_unvalidated
 from error_patterns.redaction import Redaction
 from error_patterns.text import cut
 
@@ -68,10 +68,10 @@ def record_failure(session: Session, observation: Observation) -> ErrorPattern:
         return stored
     failures = [*stored.historical_failures, *new.historical_failures]
     set_unvalidated(stored, "historical_failures", failures[-KEPT_FAILURES:])
-    checks = joined(stored.preventive_checks, new.preventive_checks, most=MAX_CHECKS)
+    checks = join_distinct(stored.preventive_checks, new.preventive_checks, most=MAX_CHECKS)
     set_unvalidated(stored, "preventive_checks", checks)
     if observation.has_given_keywords:
-        set_unvalidated(stored, "keywords", joined(stored.keywords, new.keywords, most=MAX_KEYWORDS))
+        set_unvalidated(stored, "keywords", join_distinct(stored.keywords, new.keywords, most=MAX_KEYWORDS))
     session.flush()
     return stored
 
@@ -82,7 +82,7 @@ def _upsert(session: Session, new: ErrorPattern) -> ErrorPattern | None:
     Returns None if the fingerprint is an alias of another pattern.
     """
     statement = _upsert_in(session.get_bind().dialect.name)
-    row = {f"new_{name}": value for name, value in row_of(new).items()}
+    row = {f"new_{name}": value for name, value in row_values(new).items()}
     stored = session.scalars(statement, row, execution_options=_REFRESHED).one_or_none()
     if stored is None or stored.pattern_id != new.pattern_id or not session.scalar(select(_target_of_new()), row):
         return stored
@@ -94,7 +94,7 @@ def _upsert(session: Session, new: ErrorPattern) -> ErrorPattern | None:
 
 def _count_for_alias(session: Session, new: ErrorPattern) -> ErrorPattern | None:
     """Count a failure for the pattern that its fingerprint is an alias of; None if that is gone by now."""
-    counted = _counted(_new("last_seen"))
+    counted = _count_values(_new("last_seen"))
     statement = update(ErrorPattern).where(col(ErrorPattern.pattern_id) == _target_of_new()).values(counted)
     row = {"new_fingerprint": new.fingerprint, "new_last_seen": new.last_seen}
     return session.scalars(statement.returning(ErrorPattern), row, execution_options=_REFRESHED).one_or_none()
@@ -108,10 +108,10 @@ def _new(name: str) -> BindParameter[Any]:  # Any: the type of whichever field i
 
 
 def _target_of_new() -> ScalarSelect[str]:
-    return aliases.target_of(_new("fingerprint"))
+    return aliases.select_target(_new("fingerprint"))
 
 
-def _counted(seen: ColumnElement[datetime]) -> dict[str, ColumnElement[object]]:
+def _count_values(seen: ColumnElement[datetime]) -> dict[str, ColumnElement[object]]:
     stored = col(ErrorPattern.last_seen)
     return {"frequency": col(ErrorPattern.frequency) + 1, "last_seen": case((stored < seen, seen), else_=stored)}
 
@@ -124,7 +124,7 @@ def _upsert_in(dialect: str) -> ReturningInsert[ErrorPattern]:
     statement = insert_on_conflict(dialect, ErrorPattern).from_select(names, new)
     return (
         statement.on_conflict_do_update(
-            index_elements=[col(ErrorPattern.fingerprint)], set_=_counted(statement.excluded.last_seen)
+            index_elements=[col(ErrorPattern.fingerprint)], set_=_count_values(statement.excluded.last_seen)
         )
         .returning(ErrorPattern)
         .execution_options(dml_strategy="orm")  # by default, SQLAlchemy takes the parameters for rows to insert

@@ -18,9 +18,9 @@ _FIXED_FIELDS = frozenset({"pattern_id", "created_at", "fingerprint"})
 
 def update(session: Session, pattern: ErrorPattern) -> ErrorPattern:
     """Write the fields that the caller set or changed, and no others; return the stored pattern."""
-    stored = _locked(session, stored_id(pattern))
+    stored = _lock(session, stored_id(pattern))
     if stored is not pattern:  # its session flushed it already
-        for name, value in _edits(pattern, stored).items():
+        for name, value in _collect_edits(pattern, stored).items():
             setattr(stored, name, value)
         session.flush()
     return stored
@@ -28,15 +28,15 @@ def update(session: Session, pattern: ErrorPattern) -> ErrorPattern:
 
 def add_checks(session: Session, pattern_id: str, checks: Sequence[str]) -> ErrorPattern:
     """Add preventive checks that the stored pattern does not have."""
-    return _extended(session, pattern_id, "preventive_checks", checks)
+    return _extend(session, pattern_id, "preventive_checks", checks)
 
 
 def add_keywords(session: Session, pattern_id: str, keywords: Sequence[str]) -> ErrorPattern:
     """Add keywords that the stored pattern does not have."""
-    return _extended(session, pattern_id, "keywords", keywords)
+    return _extend(session, pattern_id, "keywords", keywords)
 
 
-def joined(items: Iterable[str], more: Iterable[str], *, most: int | None = None) -> list[str]:
+def join_distinct(items: Iterable[str], more: Iterable[str], *, most: int | None = None) -> list[str]:
     """Append the items that are not there in any case, as far as there is room."""
     together = list(items)
     present = {item.casefold() for item in together}
@@ -56,7 +56,7 @@ def set_unvalidated(stored: ErrorPattern, name: str, items: list[str]) -> None:
         set_attribute(stored, name, items)
 
 
-def _locked(session: Session, pattern_id: str) -> ErrorPattern:
+def _lock(session: Session, pattern_id: str) -> ErrorPattern:
     known = known_id(pattern_id)
     stored = None
     if known is not None:
@@ -66,14 +66,14 @@ def _locked(session: Session, pattern_id: str) -> ErrorPattern:
     return stored
 
 
-def _extended(session: Session, pattern_id: str, name: str, more: Sequence[str]) -> ErrorPattern:
-    stored = _locked(session, pattern_id)
-    setattr(stored, name, joined(getattr(stored, name), stored.checked_list(name, more)))
+def _extend(session: Session, pattern_id: str, name: str, more: Sequence[str]) -> ErrorPattern:
+    stored = _lock(session, pattern_id)
+    setattr(stored, name, join_distinct(getattr(stored, name), stored.checked_list(name, more)))
     session.flush()
     return stored
 
 
-def _edits(pattern: ErrorPattern, stored: ErrorPattern) -> dict[str, object]:
+def _collect_edits(pattern: ErrorPattern, stored: ErrorPattern) -> dict[str, object]:
     """Return the fields that an update writes, with their new values.
 
     A pattern that the caller made, instead of reading it, has no base to merge from: what was set is written as it is.
@@ -83,19 +83,19 @@ def _edits(pattern: ErrorPattern, stored: ErrorPattern) -> dict[str, object]:
     if not state.has_identity:
         return {name: getattr(pattern, name) for name in editable & pattern.model_fields_set}
     edited = [name for name in editable if state.attrs[name].history.has_changes()]
-    return {name: _merged(getattr(pattern, name), getattr(stored, name)) for name in edited}
+    return {name: _merge_values(getattr(pattern, name), getattr(stored, name)) for name in edited}
 
 
-def _merged(mine: object, theirs: object) -> object:
+def _merge_values(mine: object, theirs: object) -> object:
     """Merge two versions of a field: a list keeps what each side added or removed, anything else is mine."""
     if not (isinstance(mine, CheckedList) and isinstance(theirs, CheckedList)):
         return mine
     removed = Counter(mine.base) - Counter(theirs)
     added = Counter(theirs) - Counter(mine.base) - (Counter(mine) - Counter(mine.base))
-    return _without(mine, removed) + _without(theirs, Counter(theirs) - added)
+    return _remove(mine, removed) + _remove(theirs, Counter(theirs) - added)
 
 
-def _without(items: Iterable[str], left_out: Counter[str]) -> list[str]:
+def _remove(items: Iterable[str], left_out: Counter[str]) -> list[str]:
     remaining = left_out.copy()
     kept = []
     for item in items:
