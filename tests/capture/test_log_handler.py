@@ -17,7 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from error_patterns import AsyncErrorPatternRepository, ErrorPatternRepository, FailureHandler, capture_failures
+from error_patterns import (
+    AsyncErrorPatternRepository,
+    ErrorPattern,
+    ErrorPatternRepository,
+    FailureHandler,
+    capture_failures,
+)
 from error_patterns.capture.protocols import FailureRecorder
 from recorders import Recorder
 
@@ -26,7 +32,7 @@ LOGGER = logging.getLogger("jobs")
 
 @contextmanager
 def listening(
-    recorder: FailureRecorder, *, queue_size: int = 1_000, timeout: float | None = 10.0
+    recorder: FailureRecorder[ErrorPattern], *, queue_size: int = 1_000, timeout: float | None = 10.0
 ) -> Generator[FailureHandler]:
     """Add a handler to the root logger, and close it at the end."""
     handler = FailureHandler(recorder, queue_size=queue_size, timeout=timeout)

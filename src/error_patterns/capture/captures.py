@@ -8,39 +8,27 @@ Example:
 
 import asyncio
 import inspect
-from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial, wraps
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn, ParamSpec, Self, TypeVar, cast, overload
-
-from typing_extensions import TypeIs
+from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from error_patterns.capture.once import RecordingWarning, claim, format_exception, mark_recorded, release
-from error_patterns.capture.protocols import AsyncFailureRecorder, FailureRecorder
+from error_patterns.capture.protocols import FailureRecorder, Recorded_co
 from error_patterns.models import ErrorPattern
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Yielded = TypeVar("Yielded")
-Sent = TypeVar("Sent")
+Awaited = TypeVar("Awaited", bound=Coroutine[Any, Any, Any])
 
 
-@overload
 def capture_failures(
-    repository: FailureRecorder, *, keywords: Sequence[str] | None = None, preventive_checks: Sequence[str] = ()
-) -> "FailureCapture": ...
-@overload
-def capture_failures(
-    repository: AsyncFailureRecorder, *, keywords: Sequence[str] | None = None, preventive_checks: Sequence[str] = ()
-) -> "AsyncFailureCapture": ...
-def capture_failures(
-    repository: FailureRecorder | AsyncFailureRecorder,
+    repository: FailureRecorder[Recorded_co],
     *,
     keywords: Sequence[str] | None = None,
     preventive_checks: Sequence[str] = (),
-) -> "FailureCapture | AsyncFailureCapture":
+) -> "FailureCapture[Recorded_co]":
     """Record each exception that leaves a block or a function, and let the very same exception continue.
 
     The result is a context manager and a decorator, for any number of blocks, functions, threads and tasks:
@@ -70,29 +58,48 @@ def capture_failures(
         >>> with capture_failures(repository, preventive_checks=["Is the broker up?"]):
         ...     connect_to_broker()
     """
-    given, checks = _validated(keywords, preventive_checks)
-    if _is_async(repository):
-        return AsyncFailureCapture(partial(repository.record_failure, keywords=given, preventive_checks=checks))
-    return FailureCapture(partial(repository.record_failure, keywords=given, preventive_checks=checks))
-
-
-def _validated(
-    keywords: Sequence[str] | None, preventive_checks: Sequence[str]
-) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
-    """Copy keywords and checks that keep the rules. Later, a mistake would keep each failure from being recorded."""
+    # Later, a mistake would keep each failure from being recorded.
     ErrorPattern.model_validate({"pattern": "any", "keywords": keywords or (), "preventive_checks": preventive_checks})
-    return None if keywords is None else tuple(keywords), tuple(preventive_checks)
+    record = partial(
+        repository.record_failure,
+        keywords=None if keywords is None else tuple(keywords),
+        preventive_checks=tuple(preventive_checks),
+    )
+    return FailureCapture(record, is_async=inspect.iscoroutinefunction(repository.record_failure))
 
 
-def _is_async(repository: FailureRecorder | AsyncFailureRecorder) -> TypeIs[AsyncFailureRecorder]:
-    return inspect.iscoroutinefunction(repository.record_failure)
+class FailureCapture(Generic[Recorded_co]):
+    """A context manager and decorator that records exceptions; made by `capture_failures`."""
 
-
-class _AsyncCapture(ABC):
-    """The part that both kinds of capture share: `async with`."""
-
-    def __init__(self) -> None:
+    def __init__(self, record: Callable[[str], Recorded_co], *, is_async: bool) -> None:
+        """Make a capture; call `capture_failures` instead."""
+        self._record = record
+        self._is_async = is_async
         self._warning = RecordingWarning()
+
+    def __enter__(self: "FailureCapture[ErrorPattern]") -> "FailureCapture[ErrorPattern]":
+        """Return the capture itself.
+
+        Raises:
+            TypeError: The repository is an async one.
+        """
+        if self._is_async:
+            raise TypeError(
+                "capture_failures: an AsyncErrorPatternRepository cannot be awaited in a plain `with`; "
+                "use `async with`, or an ErrorPatternRepository"
+            )
+        return self
+
+    def __exit__(
+        self: "FailureCapture[ErrorPattern]",
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Record the exception, and let it continue."""
+        with self._released_on_failure(error):
+            if claim(error):
+                mark_recorded(error, self._record(format_exception(error)))
 
     async def __aenter__(self) -> Self:
         """Return the capture itself."""
@@ -102,9 +109,51 @@ class _AsyncCapture(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Record the exception, and let it continue."""
+        record: Callable[[str], ErrorPattern | Awaitable[ErrorPattern]] = self._record
         with self._released_on_failure(error):
             if claim(error):
-                mark_recorded(error, await self._record_async(format_exception(error)))
+                text = format_exception(error)
+                recorded = record(text) if self._is_async else await asyncio.to_thread(record, text)
+                mark_recorded(error, await recorded if isinstance(recorded, Awaitable) else recorded)
+
+    @overload
+    def __call__(self, function: Callable[P, Awaited]) -> Callable[P, Awaited]: ...
+    @overload
+    def __call__(self: "FailureCapture[ErrorPattern]", function: Callable[P, R]) -> Callable[P, R]: ...
+    def __call__(self: "FailureCapture[Any]", function: Callable[P, Any]) -> Callable[P, Any]:  # Any: of both overloads
+        """Wrap a function, so that the exceptions it raises are recorded.
+
+        Raises:
+            TypeError: It is a generator function, or a plain function although the repository is an async one.
+        """
+        name = getattr(function, "__qualname__", None) or repr(function)
+        if _is_any(function, inspect.isgeneratorfunction, inspect.isasyncgenfunction):
+            raise TypeError(f"capture_failures: {name} is a generator; capture the work inside it")
+        if _is_any(function, inspect.iscoroutinefunction):
+
+            @wraps(function)
+            async def captured_async(*args: P.args, **kwargs: P.kwargs) -> Any:
+                async with self:
+                    return await function(*args, **kwargs)
+
+            return captured_async
+        if self._is_async:
+            raise TypeError(
+                f"capture_failures: {name} is no async function, so an AsyncErrorPatternRepository "
+                "cannot be awaited there; use an ErrorPatternRepository"
+            )
+
+        @wraps(function)
+        def captured(*args: P.args, **kwargs: P.kwargs) -> Any:
+            with self:
+                result = function(*args, **kwargs)
+            return self._await(result) if inspect.iscoroutine(result) else result  # as of a wrapped `async def`
+
+        return captured
+
+    async def _await(self, coroutine: Coroutine[Any, Any, R]) -> R:
+        async with self:
+            return await coroutine
 
     @contextmanager
     def _released_on_failure(self, error: BaseException | None) -> Generator[None]:
@@ -118,126 +167,9 @@ class _AsyncCapture(ABC):
             release(error)
             raise
 
-    @abstractmethod
-    async def _record_async(self, text: str) -> ErrorPattern: ...
 
-
-class FailureCapture(_AsyncCapture):
-    """A capture that records to a sync repository; made by `capture_failures`."""
-
-    def __init__(self, record: Callable[[str], ErrorPattern]) -> None:
-        """Make a capture; call `capture_failures` instead."""
-        super().__init__()
-        self._record = record
-
-    def __enter__(self) -> Self:
-        """Return the capture itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Record the exception, and let it continue."""
-        with self._released_on_failure(error):
-            if claim(error):
-                mark_recorded(error, self._record(format_exception(error)))
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Wrap a function, so that the exceptions it raises are recorded.
-
-        Raises:
-            TypeError: It is a generator function.
-        """
-        _refuse_generator(function)
-        if _is_coroutine_function(function):
-            # Cast: R is the coroutine that an async function returns, which a type checker cannot conclude.
-            return cast("Callable[P, R]", _wrap_coroutine_function(self, function))
-
-        @wraps(function)
-        def captured(*args: P.args, **kwargs: P.kwargs) -> R:
-            with self:
-                result = function(*args, **kwargs)
-            # A plain function may wrap an async one. Cast: as above.
-            return cast("R", _await_in(self, result)) if inspect.iscoroutine(result) else result
-
-        return captured
-
-    async def _record_async(self, text: str) -> ErrorPattern:
-        return await asyncio.to_thread(self._record, text)
-
-
-class AsyncFailureCapture(_AsyncCapture):
-    """A capture that records to an async repository; made by `capture_failures`."""
-
-    def __init__(self, record: Callable[[str], Awaitable[ErrorPattern]]) -> None:
-        """Make a capture; call `capture_failures` instead."""
-        super().__init__()
-        self._record = record
-
-    def __call__(self, function: Callable[P, Coroutine[Yielded, Sent, R]]) -> Callable[P, Coroutine[Yielded, Sent, R]]:
-        """Wrap an `async def` function, so that the exceptions it raises are recorded.
-
-        Raises:
-            TypeError: It is a plain function, or a generator function.
-        """
-        _refuse_generator(function)
-        if not _is_coroutine_function(function):
-            raise TypeError(
-                f"capture_failures: {_name_of(function)} is no async function, so an AsyncErrorPatternRepository "
-                "cannot be awaited there; use an ErrorPatternRepository"
-            )
-        return _wrap_coroutine_function(self, function)
-
-    async def _record_async(self, text: str) -> ErrorPattern:
-        return await self._record(text)
-
-    if not TYPE_CHECKING:  # type checkers must find no plain `with` here; at run time the error names the remedy
-
-        def __enter__(self) -> NoReturn:
-            """Refuse a plain `with`."""
-            raise TypeError(
-                "capture_failures: an AsyncErrorPatternRepository cannot be awaited in a plain `with`; "
-                "use `async with`, or an ErrorPatternRepository"
-            )
-
-        def __exit__(self, *_: object) -> None:
-            """Do nothing: `with` looks this method up before it enters."""
-
-
-def _wrap_coroutine_function(
-    capture: AbstractAsyncContextManager[object], function: Callable[P, Coroutine[Yielded, Sent, R]]
-) -> Callable[P, Coroutine[Yielded, Sent, R]]:
-    @wraps(function)
-    async def captured(*args: P.args, **kwargs: P.kwargs) -> R:
-        async with capture:
-            return await function(*args, **kwargs)
-
-    return captured
-
-
-async def _await_in(capture: AbstractAsyncContextManager[object], coroutine: Coroutine[Yielded, Sent, R]) -> R:
-    async with capture:
-        return await coroutine
-
-
-def _is_coroutine_function(
-    function: Callable[P, object],
-) -> TypeIs[Callable[P, Coroutine[object, object, object]]]:
-    """Return whether it is an `async def` function, or an object whose `__call__` is one."""
-    return any(map(inspect.iscoroutinefunction, _callables_of(function)))
-
-
-def _callables_of(function: Callable[..., object]) -> tuple[Callable[..., object], Callable[..., object]]:
-    """Return a function without its wrapping `partial`s, and the `__call__` of its class."""
+def _is_any(function: Callable[..., object], *kinds: Callable[[object], bool]) -> bool:
+    """Return whether a function, without its wrapping `partial`s, or the `__call__` of its class is of a kind."""
     while isinstance(function, partial):
         function = function.func
-    return function, type(function).__call__
-
-
-def _refuse_generator(function: Callable[..., object]) -> None:
-    if any(inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each) for each in _callables_of(function)):
-        raise TypeError(f"capture_failures: {_name_of(function)} is a generator; capture the work inside it")
-
-
-def _name_of(function: Callable[..., object]) -> str:
-    return getattr(function, "__qualname__", None) or repr(function)
+    return any(is_kind(each) for is_kind in kinds for each in (function, type(function).__call__))

@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from error_patterns.capture.once import RecordingWarning, claim, format_exception, mark_recorded, release
 from error_patterns.capture.protocols import FailureRecorder
+from error_patterns.models import ErrorPattern
 
 _OWN_LOGGERS = ("error_patterns", "sqlalchemy", "alembic")
 
@@ -48,7 +49,7 @@ class FailureHandler(logging.Handler):
 
     def __init__(
         self,
-        repository: FailureRecorder,
+        repository: FailureRecorder[ErrorPattern],
         *,
         queue_size: int = 1_000,
         timeout: float | None = 10.0,
@@ -127,7 +128,7 @@ class FailureHandler(logging.Handler):
 class _FailureQueue:
     """The queued failures of this process, and the thread that records them."""
 
-    def __init__(self, repository: FailureRecorder, size: int) -> None:
+    def __init__(self, repository: FailureRecorder[ErrorPattern], size: int) -> None:
         self._repository = repository
         self._size = size
         self._is_closed = False

@@ -1,13 +1,16 @@
-"""The call that capturing needs of a repository, sync and async."""
+"""The call that capturing needs of a repository."""
 
 from collections.abc import Awaitable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from error_patterns.models import ErrorPattern
 
+Recorded_co = TypeVar("Recorded_co", bound=ErrorPattern | Awaitable[ErrorPattern], covariant=True)
+"""The result of recording: the pattern from a sync repository, an awaitable one from an async repository."""
 
-class FailureRecorder(Protocol):
-    """An `ErrorPatternRepository`, or any object with this call of it."""
+
+class FailureRecorder(Protocol[Recorded_co]):
+    """An `ErrorPatternRepository` or `AsyncErrorPatternRepository`, or any object with this call of theirs."""
 
     def record_failure(
         self,
@@ -15,20 +18,6 @@ class FailureRecorder(Protocol):
         *,
         keywords: Sequence[str] | None = None,
         preventive_checks: Sequence[str] = (),
-    ) -> ErrorPattern:
+    ) -> Recorded_co:
         """Record a failure: see `ErrorPatternRepository.record_failure`."""
-        ...
-
-
-class AsyncFailureRecorder(Protocol):
-    """An `AsyncErrorPatternRepository`, or any object with this call of it."""
-
-    def record_failure(
-        self,
-        failure: str | BaseException,
-        *,
-        keywords: Sequence[str] | None = None,
-        preventive_checks: Sequence[str] = (),
-    ) -> Awaitable[ErrorPattern]:
-        """Record a failure: see `AsyncErrorPatternRepository.record_failure`."""
         ...
