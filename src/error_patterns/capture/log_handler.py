@@ -13,7 +13,7 @@ from error_patterns.capture.once import RecordingWarning, claim, format_exceptio
 from error_patterns.capture.protocols import FailureRecorder
 from error_patterns.models import ErrorPattern
 
-_OWN_LOGGERS = ("error_patterns", "sqlalchemy", "alembic")
+_OWN_LOGGERS = {"error_patterns", "sqlalchemy", "alembic"}
 
 
 class FailureHandler(logging.Handler):
@@ -47,6 +47,12 @@ class FailureHandler(logging.Handler):
         ...     logging.getLogger("jobs").exception("no broker")
     """
 
+    dropped: int
+    """The number of failures that found the queue full or the handler closed."""
+
+    failed: int
+    """The number of failures that could not be recorded, as when the database is down."""
+
     def __init__(
         self,
         repository: FailureRecorder[ErrorPattern],
@@ -78,64 +84,14 @@ class FailureHandler(logging.Handler):
                 "open an ErrorPatternRepository on the same database"
             )
         super().__init__(level)
-        self._timeout = timeout
-        self._queue = _FailureQueue(repository, queue_size)
-
-    @property
-    def dropped(self) -> int:
-        """The number of failures that found the queue full or the handler closed."""
-        return self._queue.dropped
-
-    @property
-    def failed(self) -> int:
-        """The number of failures that could not be recorded, as when the database is down."""
-        return self._queue.failed
-
-    @override
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Accept records with an exception that do not come from recording; then ask the filters that were added.
-
-        `emit` would be too late, as the handler's lock is taken before it. When the interpreter ends, `flush` holds
-        that lock and waits for the thread that records, which may be logging.
-        """
-        return bool(record.exc_info) and not self._comes_from_recording(record) and super().filter(record)
-
-    @override
-    def emit(self, record: logging.LogRecord) -> None:
-        """Queue the exception of the record."""
-        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        self._queue.add(error)
-
-    @override
-    def flush(self) -> None:
-        """Wait until all failures queued so far are recorded, for `timeout` seconds at most."""
-        self._queue.wait(self._timeout)
-
-    @override
-    def close(self) -> None:
-        """Record the queued failures, and end the thread. Later failures are dropped; a second call does nothing.
-
-        Failures still queued after `timeout` seconds are dropped as well.
-        """
-        self._queue.close(self._timeout)
-        super().close()
-
-    def _comes_from_recording(self, record: logging.LogRecord) -> bool:
-        is_own = any(record.name == own or record.name.startswith(f"{own}.") for own in _OWN_LOGGERS)
-        return is_own or self._queue.is_current_thread()
-
-
-class _FailureQueue:
-    """The queued failures of this process, and the thread that records them."""
-
-    def __init__(self, repository: FailureRecorder[ErrorPattern], size: int) -> None:
         self._repository = repository
-        self._size = size
+        self._queue_size = queue_size
+        self._timeout = timeout
         self._is_closed = False
-        self.reset()
-        _queues.add(self)
+        self._reset()
+        _handlers.add(self)
 
-    def reset(self) -> None:
+    def _reset(self) -> None:
         """Empty the queue, with a new lock: in a child process, a thread that is not there may hold the old one."""
         self.dropped = 0
         self.failed = 0
@@ -146,18 +102,26 @@ class _FailureQueue:
         self._finished = 0
         self._changed = threading.Condition()  # guards all of the above
 
-    def is_current_thread(self) -> bool:
-        """Return whether the thread that records is the one that calls."""
-        return threading.current_thread() is self._thread
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Accept records with an exception that do not come from recording; then ask the filters that were added.
 
-    def add(self, error: BaseException | None) -> None:
-        """Queue an exception, if it can be claimed and there is room."""
+        `emit` would be too late, as the handler's lock is taken before it. When the interpreter ends, `flush` holds
+        that lock and waits for the thread that records, which may be logging.
+        """
+        is_own = record.name.partition(".")[0] in _OWN_LOGGERS or threading.current_thread() is self._thread
+        return bool(record.exc_info) and not is_own and super().filter(record)
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        """Queue the exception of the record, if it can be claimed and there is room."""
+        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
         try:
             if not claim(error):
                 return
             text = format_exception(error)
             with self._changed:
-                if self._is_closed or len(self._texts) >= self._size:
+                if self._is_closed or len(self._texts) >= self._queue_size:
                     self.dropped += 1
                     release(error)
                     return
@@ -170,24 +134,23 @@ class _FailureQueue:
             release(error)
             self._count_failed(problem)
 
-    def wait(self, timeout: float | None) -> bool:
-        """Wait until the failures queued so far are finished; return whether they are."""
-        with self._changed:
-            accepted = self._accepted
-            has_no_thread = self._thread is None
-        if has_no_thread:
-            self._record_all(waits=False)
-        with self._changed:
-            return self._changed.wait_for(lambda: self._finished >= accepted, timeout)
+    @override
+    def flush(self) -> None:
+        """Wait until all failures queued so far are recorded, for `timeout` seconds at most."""
+        self._wait()
 
-    def close(self, timeout: float | None) -> None:
-        """Accept no more failures, and end the thread: when all are finished, or else after the current one."""
+    @override
+    def close(self) -> None:
+        """Record the queued failures, and end the thread. Later failures are dropped; a second call does nothing.
+
+        Failures still queued after `timeout` seconds are dropped as well.
+        """
         with self._changed:
             if self._is_closed:
                 return
             self._is_closed = True
             self._changed.notify_all()
-        is_finished = self.wait(timeout)
+        is_finished = self._wait()
         with self._changed:
             self.dropped += len(self._texts)
             self._finished += len(self._texts)
@@ -195,6 +158,17 @@ class _FailureQueue:
             self._changed.notify_all()
         if is_finished and self._thread is not None:
             self._thread.join()
+        super().close()
+
+    def _wait(self) -> bool:
+        """Wait as `flush` does; return whether the failures are finished."""
+        with self._changed:
+            accepted = self._accepted
+            has_no_thread = self._thread is None
+        if has_no_thread:
+            self._record_all(waits=False)
+        with self._changed:
+            return self._changed.wait_for(lambda: self._finished >= accepted, self._timeout)
 
     def _start_thread(self) -> None:
         if self._thread is not None:
@@ -206,8 +180,14 @@ class _FailureQueue:
             self._thread = None
 
     def _record_all(self, *, waits: bool = True) -> None:
-        """Record the queued failures until there are none, or, where it waits for more, until the queue is closed."""
-        while (text := self._next(waits=waits)) is not None:
+        """Record the queued failures until there are none, or, where it waits for more, until the handler is closed."""
+        while True:
+            with self._changed:
+                if waits:
+                    self._changed.wait_for(lambda: self._texts or self._is_closed)
+                if not self._texts:
+                    return
+                text = self._texts.popleft()
             try:
                 self._repository.record_failure(text)
             except Exception as problem:  # whatever it is, the next failure may be recorded
@@ -216,25 +196,19 @@ class _FailureQueue:
                 self._finished += 1
                 self._changed.notify_all()
 
-    def _next(self, *, waits: bool) -> str | None:
-        with self._changed:
-            if waits:
-                self._changed.wait_for(lambda: self._texts or self._is_closed)
-            return self._texts.popleft() if self._texts else None
-
     def _count_failed(self, problem: Exception) -> None:
         with self._changed:
             self.failed += 1
         self._warning.warn(problem)
 
 
-_queues: weakref.WeakSet[_FailureQueue] = weakref.WeakSet()
+_handlers: weakref.WeakSet[FailureHandler] = weakref.WeakSet()
 
 
-def _reset_queues() -> None:
-    for each in list(_queues):
-        each.reset()
+def _reset_handlers() -> None:
+    for handler in list(_handlers):
+        handler._reset()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reset_queues)
+    os.register_at_fork(after_in_child=_reset_handlers)
