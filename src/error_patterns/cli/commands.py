@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from pydantic_core import to_jsonable_python
 from sqlalchemy import URL
 
 from error_patterns import migrate
@@ -20,11 +21,8 @@ from error_patterns.cli.terminal import (
     AsJson,
     DatabaseUrl,
     fail,
-    json_fields,
     open_transaction,
-    pattern_fields,
     print_json,
-    print_line,
     print_pattern,
     print_table,
     read_text,
@@ -70,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _print_version(asked: bool) -> None:
     if asked:
-        print_line(version("error-patterns"))
+        typer.echo(version("error-patterns"))
         raise typer.Exit
 
 
@@ -114,13 +112,13 @@ def match(
     with ErrorPatternRepository.open(database_url) as repository:
         matches = repository.rank_context(context, limit=limit, min_score=min_score)
     if as_json:
-        print_json([{**json_fields(found), "pattern": pattern_fields(found.pattern)} for found in matches])
+        print_json(matches)
         return
     for found in matches:
-        print_line(f"{found.score:.2f} {found.pattern.pattern_id} {shorten(found.pattern.pattern)}")
-        print_line(f"     matched: {shorten(', '.join(found.matched_keywords) or 'its text')}")
+        typer.echo(f"{found.score:.2f} {found.pattern.pattern_id} {shorten(found.pattern.pattern)}")
+        typer.echo(f"     matched: {shorten(', '.join(found.matched_keywords) or 'its text')}")
         for preventive_check in found.pattern.preventive_checks:
-            print_line(f"     check: {one_line(preventive_check)}")
+            typer.echo(f"     check: {one_line(preventive_check)}")
 
 
 @app.command(name="list")
@@ -134,7 +132,7 @@ def list_patterns(
     with ErrorPatternRepository.open(database_url) as repository:
         patterns = repository.list_all(limit=limit, offset=offset)
     if as_json:
-        print_json([pattern_fields(pattern) for pattern in patterns])
+        print_json(patterns)
     else:
         print_table(
             ("id", "seen", "last seen", "pattern"),
@@ -146,15 +144,16 @@ def list_patterns(
 def show(pattern_id: PatternIdArgument, as_json: AsJson = False, database_url: DatabaseUrl = DEFAULT_URL) -> None:
     """Print every field of a pattern."""
     with ErrorPatternRepository.open(database_url) as repository:
-        pattern = _get(repository, pattern_id)
-    fields = pattern_fields(pattern)
+        pattern = repository.get(pattern_id)
+    if pattern is None:
+        raise PatternNotFoundError(pattern_id)
     if as_json:
-        print_json(fields)
+        print_json(pattern)
         return
-    for name, value in fields.items():
-        items = value if isinstance(value, list) else [value]
-        for item in items:
-            print_line(f"{name}: {visible(str(item))}")
+    for name in ErrorPattern.model_fields:
+        value = to_jsonable_python(getattr(pattern, name))
+        for item in value if isinstance(value, list) else [value]:
+            typer.echo(f"{name}: {visible(str(item))}")
 
 
 @app.command()
@@ -197,7 +196,7 @@ def delete(pattern_id: PatternIdArgument, database_url: DatabaseUrl = DEFAULT_UR
     with ErrorPatternRepository.open(database_url) as repository:
         if not repository.delete(pattern_id):
             raise PatternNotFoundError(pattern_id)
-    print_line(f"deleted {shorten(pattern_id)}")
+    typer.echo(f"deleted {shorten(pattern_id)}")
 
 
 @app.command()
@@ -210,11 +209,9 @@ def stats(
     with ErrorPatternRepository.open(database_url) as repository:
         statistics = repository.statistics(top=top)
     if as_json:
-        keywords = [count._asdict() for count in statistics.top_keywords]
-        most_frequent = [pattern_fields(pattern) for pattern in statistics.most_frequent]
-        print_json({**json_fields(statistics), "most_frequent": most_frequent, "top_keywords": keywords})
+        print_json(dict(statistics) | {"top_keywords": [count._asdict() for count in statistics.top_keywords]})
         return
-    print_line(f"{statistics.total_patterns} patterns, seen {statistics.total_occurrences}x")
+    typer.echo(f"{statistics.total_patterns} patterns, seen {statistics.total_occurrences}x")
     print_table(("seen", "pattern"), [(str(p.frequency), shorten(p.pattern)) for p in statistics.most_frequent])
     print_table(("patterns", "keyword"), [(str(n), shorten(keyword)) for keyword, n in statistics.top_keywords])
 
@@ -227,7 +224,7 @@ def demo(
     path = file or Path(tempfile.mkdtemp(prefix="error-patterns-")) / "demo.db"
     url = URL.create("sqlite", database=str(path)).render_as_string()
     migrate.upgrade(url)
-    print_line(f"the database: {path}")
+    typer.echo(f"the database: {path}")
     run_demo(url)
 
 
@@ -246,7 +243,7 @@ def prune(
     """Delete the patterns that were last seen before a given time."""
     with open_transaction(database_url, dry_run=dry_run) as repository:
         pruned = repository.prune(not_seen_since=not_seen_since, keep_with_checks=not with_checks)
-    print_line(f"{'would delete' if dry_run else 'deleted'} {pruned} patterns")
+    typer.echo(f"{'would delete' if dry_run else 'deleted'} {pruned} patterns")
 
 
 @app.command()
@@ -263,10 +260,3 @@ def merge(
     done = "would merge" if dry_run else "merged"
     line = f"{done} {len(others) + 1} patterns into one, seen {merged.frequency}x: {shorten(merged.pattern)}"
     print_pattern(merged, line, as_json=as_json)
-
-
-def _get(repository: ErrorPatternRepository, pattern_id: str) -> ErrorPattern:
-    pattern = repository.get(pattern_id)
-    if pattern is None:
-        raise PatternNotFoundError(pattern_id)
-    return pattern

@@ -3,7 +3,7 @@
 import typer
 
 from error_patterns import migrate
-from error_patterns.cli.terminal import DEFAULT_URL, DatabaseUrl, fail, print_line, progress_bar
+from error_patterns.cli.terminal import DEFAULT_URL, DatabaseUrl, fail, progress_bar
 from error_patterns.repository import ErrorPatternRepository
 
 db: typer.Typer = typer.Typer(help="Maintain the schema, keyword index and fingerprints.", no_args_is_help=True)
@@ -13,13 +13,13 @@ db: typer.Typer = typer.Typer(help="Maintain the schema, keyword index and finge
 def upgrade(database_url: DatabaseUrl = DEFAULT_URL) -> None:
     """Create the schema, or upgrade it to the newest revision."""
     migrate.upgrade(database_url)
-    print_line(f"at revision {migrate.head()}")
+    typer.echo(f"at revision {migrate.head()}")
 
 
 @db.command()
 def current(database_url: DatabaseUrl = DEFAULT_URL) -> None:
     """Print the revision of the schema."""
-    print_line(migrate.current(database_url) or "none")
+    typer.echo(migrate.current(database_url) or "none")
 
 
 @db.command(name="check")
@@ -34,7 +34,7 @@ def check_database(database_url: DatabaseUrl = DEFAULT_URL) -> None:
             wrong = repository.check_index(progress=progress)
     if wrong:
         fail(f"the keyword index is wrong for {wrong} patterns; run: error-patterns db reindex")
-    print_line(f"at revision {migrate.head()}, as declared; the keywords of {total} patterns are indexed")
+    typer.echo(f"at revision {migrate.head()}, as declared; the keywords of {total} patterns are indexed")
 
 
 @db.command()
@@ -44,7 +44,7 @@ def reindex(database_url: DatabaseUrl = DEFAULT_URL) -> None:
         total = repository.count()
         with progress_bar("repairing the keyword index", total) as progress:
             repaired = repository.reindex(progress=progress)
-    print_line(f"checked {total} patterns, repaired {repaired}")
+    typer.echo(f"checked {total} patterns, repaired {repaired}")
 
 
 @db.command()
@@ -53,4 +53,4 @@ def refingerprint(database_url: DatabaseUrl = DEFAULT_URL) -> None:
     with ErrorPatternRepository.open(database_url) as repository:
         checked: list[int] = []
         recomputed = repository.refingerprint(progress=checked.append)
-    print_line(f"recomputed {recomputed} of {sum(checked)} older fingerprints")
+    typer.echo(f"recomputed {recomputed} of {sum(checked)} older fingerprints")

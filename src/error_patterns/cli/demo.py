@@ -5,7 +5,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from error_patterns.cli.terminal import print_line
+import typer
+
 from error_patterns.repository import ErrorPatternRepository
 
 _JOB = """\
@@ -53,10 +54,10 @@ def _record_failing_job(number: str, repository: ErrorPatternRepository) -> None
         job.write_text(_JOB, encoding="utf-8")
         failed = subprocess.run([sys.executable, job], capture_output=True, text=True, check=False)  # noqa: S603 - as above
     pattern = repository.record_failure(failed.stderr, preventive_checks=[_CHECK])
-    print_line(f"process {number} ran {job}, which failed:\n\n{failed.stderr}")
-    print_line(f"recorded as {pattern.pattern_id}, seen {pattern.frequency}x\n")
+    typer.echo(f"process {number} ran {job}, which failed:\n\n{failed.stderr}")
+    typer.echo(f"recorded as {pattern.pattern_id}, seen {pattern.frequency}x\n")
 
 
 def _ask_for_guidance(number: str, repository: ErrorPatternRepository) -> None:
-    print_line(f"process {number} is about to do this:\n\n{_CONTEXT}\nand gets this guidance:\n")
-    print_line(repository.guidance_for(_CONTEXT))
+    typer.echo(f"process {number} is about to do this:\n\n{_CONTEXT}\nand gets this guidance:\n")
+    typer.echo(repository.guidance_for(_CONTEXT))

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -51,11 +52,6 @@ def shorten(text: str) -> str:
     return cut(one_line(text), _LONGEST_LINE)
 
 
-def print_line(text: str) -> None:
-    """Print one line."""
-    typer.echo(text)
-
-
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table. Its last column wraps; it has no colours where standard output is not a terminal."""
     table = Table()
@@ -80,26 +76,22 @@ def progress_bar(title: str, total: int) -> Generator[Callable[[int], None]]:
 
 def print_json(value: object) -> None:
     """Print a value as JSON of ASCII characters alone."""
-    typer.echo(json.dumps(value, indent=2))
+    typer.echo(json.dumps(value, indent=2, default=_json_value))
+
+
+def _json_value(value: object) -> object:
+    """Return a model as its fields in their declared order, and any other value as pydantic has it in JSON."""
+    if isinstance(value, BaseModel):
+        return {name: getattr(value, name) for name in type(value).model_fields}
+    return to_jsonable_python(value)
 
 
 def print_pattern(pattern: ErrorPattern, line: str, *, as_json: bool) -> None:
     """Print a pattern as JSON, or else the line about it."""
     if as_json:
-        print_json(pattern_fields(pattern))
+        print_json(pattern)
     else:
-        print_line(line)
-
-
-def pattern_fields(pattern: ErrorPattern) -> dict[str, object]:
-    """Return the fields of a pattern as JSON values, in their declared order."""
-    values = json_fields(pattern)
-    return {name: values[name] for name in type(pattern).model_fields}
-
-
-def json_fields(value: BaseModel) -> dict[str, object]:
-    """Return the fields of a model as JSON values."""
-    return value.model_dump(mode="json")
+        typer.echo(line)
 
 
 def fail(reason: str) -> NoReturn:
