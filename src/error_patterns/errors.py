@@ -9,14 +9,7 @@ class ErrorPatternsError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle the message itself: a subclass takes other arguments than `Exception`."""
-        return _restore, (type(self), self.args, self.__dict__)
-
-
-def _restore(kind: type[ErrorPatternsError], args: tuple[object, ...], state: dict[str, object]) -> ErrorPatternsError:
-    error = kind.__new__(kind, *args)
-    error.args = args
-    error.__dict__.update(state)
-    return error
+        return Exception.__new__, (type(self), *self.args), self.__dict__
 
 
 class PatternNotFoundError(ErrorPatternsError):

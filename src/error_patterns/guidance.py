@@ -56,7 +56,8 @@ def render_guidance(matches: Iterable[PatternMatch], *, max_characters: int = 20
         raise ValueError(f"max_characters: must be 0 or more, got {max_characters}: it is the greatest length")
     guidance = ""
     rendered: set[str] = set()
-    for match in sorted(filter(_is_relevant, matches), key=attrgetter("score"), reverse=True):
+    relevant = [match for match in matches if match.score >= RELEVANT_SCORE]
+    for match in sorted(relevant, key=attrgetter("score"), reverse=True):
         checks = {key: check for key, check in _unique_checks(match).items() if key not in rendered}
         preceding = f"{guidance or _HEADER}\n\n"
         fitting = _count_fitting(match, list(checks.values()), max_characters - len(preceding))
@@ -65,10 +66,6 @@ def render_guidance(matches: Iterable[PatternMatch], *, max_characters: int = 20
         guidance = preceding + _entry(match, list(checks.values())[:fitting])
         rendered.update(list(checks)[:fitting])
     return guidance
-
-
-def _is_relevant(match: PatternMatch) -> bool:
-    return match.score >= RELEVANT_SCORE
 
 
 def _unique_checks(match: PatternMatch) -> dict[str, str]:

@@ -48,19 +48,25 @@ def upgrade(database: str | URL | Engine) -> None:
     with _engine(database) as engine:
         if _checked_revision(engine) != head():
             with _ALEMBIC, exclusive(engine) as connection:
+                context = _context(connection)
                 # SQLModel.metadata.create_all makes our tables along with the caller's, as they are declared.
-                adopt = command.stamp if _made_by_create_all(connection) else command.upgrade
+                made_by_create_all = context.get_current_revision() is None and not _differences(context)
+                adopt = command.stamp if made_by_create_all else command.upgrade
                 adopt(_config(connection), "head")
 
 
 def current(database: str | URL | Engine) -> str | None:
-    """The revision of the schema in a database, None if it has none. DatabaseUnavailableError as in `upgrade`."""
+    """Return the revision of the schema of a database, or None if it has none.
+
+    Raises:
+        DatabaseUnavailableError: The database cannot be used; the message says why.
+    """
     with _engine(database) as engine, engine.connect() as connection:
-        return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+        return _context(connection).get_current_revision()
 
 
 def head() -> str:
-    """The revision that this version of the package needs."""
+    """Return the revision that this version of the package needs."""
     return _revisions()[0]
 
 
@@ -79,7 +85,7 @@ def require_head(database: str | URL | Engine) -> None:
 
 
 def check(database: str | URL | Engine) -> list[str]:
-    """How the tables in a database differ from the declared ones, a line each; none if they are the same.
+    """List the differences between the tables of a database and the declared ones, one line each.
 
     Tables that are not of this package do not count. CHECK constraints are not compared.
 
@@ -89,11 +95,11 @@ def check(database: str | URL | Engine) -> list[str]:
     with _engine(database) as engine:
         require_head(engine)
         with engine.connect() as connection:
-            return _differences(connection)
+            return _differences(_context(connection))
 
 
 def declared_metadata() -> MetaData:
-    """The tables of this package alone: `SQLModel.metadata` may hold the caller's as well."""
+    """Return the tables of this package alone: `SQLModel.metadata` may hold the caller's as well."""
     metadata = MetaData()
     for table in (ErrorPattern.metadata.tables["error_patterns"], keyword_index, fingerprint_aliases):
         table.to_metadata(metadata)
@@ -101,12 +107,12 @@ def declared_metadata() -> MetaData:
 
 
 def is_ours(name: str | None, kind: NameFilterType, parents: NameFilterParentNames) -> bool:
-    """Alembic's `include_name`: whether a thing found in the database belongs to this package."""
+    """Return whether a name in the database belongs to this package; this is Alembic's `include_name`."""
     return kind != "table" or name in declared_metadata().tables
 
 
 def render_type(kind: str, item: object, context: AutogenContext) -> str | Literal[False]:
-    """Alembic's `render_item`: migrations name the types of SQLAlchemy, which stay what they are."""
+    """Render our types as types of SQLAlchemy, which stay what they are; this is Alembic's `render_item`."""
     if kind == "type" and isinstance(item, UTCDateTime):
         return "sa.DateTime(timezone=True)"
     if kind == "type" and isinstance(item, AutoString):
@@ -118,7 +124,7 @@ def render_type(kind: str, item: object, context: AutogenContext) -> str | Liter
 
 @contextmanager
 def exclusive(engine: Engine) -> Generator[Connection]:
-    """A connection in a transaction in which nobody else migrates: committed on success, rolled back on an error."""
+    """Open a transaction that excludes other migrations: committed on success, rolled back on an error."""
     with engine.connect() as connection:
         if connection.dialect.name == "sqlite":
             switch_to_wal(connection)
@@ -149,31 +155,26 @@ def _checked_revision(engine: Engine) -> str | None:
     return found
 
 
-def _differences(connection: Connection) -> list[str]:
+def _context(connection: Connection) -> MigrationContext:
     options = {"version_table": VERSION_TABLE, "include_name": is_ours, "compare_type": True}
-    context = MigrationContext.configure(connection, opts=options)
+    return MigrationContext.configure(connection, opts=options)
+
+
+def _differences(context: MigrationContext) -> list[str]:
     return [str(difference) for difference in compare_metadata(context, declared_metadata())]
 
 
-def _made_by_create_all(connection: Connection) -> bool:
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision() is None and not _differences(connection)
-
-
-def _migrations() -> Path:
-    """Beside this file in a wheel; at the root of the repository in an editable installation."""
-    shipped = Path(__file__).parent / "migrations"
-    return shipped if shipped.is_dir() else Path(__file__).parents[2] / "migrations"
-
-
 def _config(connection: Connection | None = None) -> Config:
+    folder = Path(__file__).parent / "migrations"  # in a wheel
+    if not folder.is_dir():
+        folder = Path(__file__).parents[2] / "migrations"  # in an editable installation
     config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
 
 
 @functools.cache
 def _revisions() -> tuple[str, ...]:
-    """Every revision that this version of the package knows, the newest first."""
+    """Return all revisions that this version of the package knows, newest first."""
     return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
