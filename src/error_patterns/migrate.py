@@ -125,14 +125,13 @@ def render_type(kind: str, item: object, context: AutogenContext) -> str | Liter
 @contextmanager
 def exclusive(engine: Engine) -> Generator[Connection]:
     """Open a transaction that excludes other migrations: committed on success, rolled back on an error."""
-    with engine.connect() as connection:
+    with engine.begin() as connection:
         if connection.dialect.name == "sqlite":
             switch_to_wal(connection)
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
         yield connection
-        connection.commit()
 
 
 @contextmanager

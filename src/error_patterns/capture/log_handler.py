@@ -137,7 +137,13 @@ class FailureHandler(logging.Handler):
     @override
     def flush(self) -> None:
         """Wait until all failures queued so far are recorded, for `timeout` seconds at most."""
-        self._wait()
+        with self._changed:
+            accepted = self._accepted
+            has_no_thread = self._thread is None
+        if has_no_thread:
+            self._record_all(waits=False)
+        with self._changed:
+            self._changed.wait_for(lambda: self._finished >= accepted, self._timeout)
 
     @override
     def close(self) -> None:
@@ -150,8 +156,9 @@ class FailureHandler(logging.Handler):
                 return
             self._is_closed = True
             self._changed.notify_all()
-        is_finished = self._wait()
+        self.flush()
         with self._changed:
+            is_finished = self._finished == self._accepted
             self.dropped += len(self._texts)
             self._finished += len(self._texts)
             self._texts.clear()
@@ -159,16 +166,6 @@ class FailureHandler(logging.Handler):
         if is_finished and self._thread is not None:
             self._thread.join()
         super().close()
-
-    def _wait(self) -> bool:
-        """Wait as `flush` does; return whether the failures are finished."""
-        with self._changed:
-            accepted = self._accepted
-            has_no_thread = self._thread is None
-        if has_no_thread:
-            self._record_all(waits=False)
-        with self._changed:
-            return self._changed.wait_for(lambda: self._finished >= accepted, self._timeout)
 
     def _start_thread(self) -> None:
         if self._thread is not None:

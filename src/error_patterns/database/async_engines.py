@@ -9,15 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.ext.asyncio import create_async_engine as sa_create_async_engine
 
 from error_patterns.database.cancellation import run_to_completion
-from error_patterns.database.engines import (
-    build_engine,
-    close_on_return,
-    configure_connections,
-    is_in_memory,
-    parsed_url,
-)
-
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
+from error_patterns.database.engines import build_engine, close_on_return, configure_connections, is_in_memory
 
 
 def create_async_engine(url: str | URL) -> AsyncEngine:
@@ -26,7 +18,7 @@ def create_async_engine(url: str | URL) -> AsyncEngine:
     Raises:
         DatabaseUnavailableError: The URL names no database that can be used. The message has no password.
     """
-    engine = build_engine(sa_create_async_engine, parsed_url(url), _DRIVERS, AsyncAdaptedQueuePool)
+    engine = build_engine(sa_create_async_engine, url, "aiosqlite", AsyncAdaptedQueuePool)
     if engine.dialect.name == "sqlite":
         from error_patterns.database import async_sqlite  # noqa: PLC0415 - needs aiosqlite, which PostgreSQL does without
 

@@ -72,7 +72,6 @@ _POSTGRESQL_REASONS = {
     "58": "a system error on the server",
 }
 _CONFLICTS = {"40001", "40P01"}  # serialization failure, deadlock
-_MISSING_TABLE = ("no such table", "UndefinedTable")
 
 
 def _first(error: DatabaseError) -> DatabaseError:
@@ -95,12 +94,14 @@ def _translated(error: DatabaseError, url: URL) -> ErrorPatternsError:
         return DatabaseUnavailableError(
             f"{where}: the transaction cannot go on; roll back and repeat it ({_first_line(error)})"
         )
-    driver_error = error.orig
-    first_line = _first_line(driver_error)
-    reason = _reason(driver_error)
-    if reason is None:
-        return DatabaseRejectedError(f"{where}: the database refused: {first_line}{_advice(driver_error)}")
-    return DatabaseUnavailableError(f"{where}: {reason} ({first_line})")
+    first_line = _first_line(error.orig)
+    reason = _reason(error.orig)
+    if reason is not None:
+        return DatabaseUnavailableError(f"{where}: {reason} ({first_line})")
+    advice = ""
+    if type(error.orig).__name__ == "UndefinedTable" or "no such table" in first_line:
+        advice = "; is the schema missing? run: error-patterns db upgrade --database-url URL"
+    return DatabaseRejectedError(f"{where}: the database refused: {first_line}{advice}")
 
 
 def _first_line(error: BaseException | None) -> str:
@@ -123,9 +124,3 @@ def _reason(driver_error: BaseException | None) -> str | None:
 def _sqlstate(driver_error: BaseException | None) -> str | None:
     sqlstate = getattr(driver_error, "sqlstate", None)
     return sqlstate if isinstance(sqlstate, str) else None
-
-
-def _advice(driver_error: BaseException | None) -> str:
-    if any(sign in f"{type(driver_error).__name__}: {driver_error}" for sign in _MISSING_TABLE):
-        return "; is the schema missing? run: error-patterns db upgrade --database-url URL"
-    return ""

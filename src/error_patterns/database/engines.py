@@ -23,7 +23,6 @@ POSTGRESQL_CONNECT_TIMEOUT = 10
 # We choose the driver, so that one URL serves sync and async services.
 _KNOWN_DRIVERS = {"sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"}
 _KNOWN_DRIVERS |= {"postgresql", "postgresql+psycopg", "postgresql+psycopg_async"}
-_DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+psycopg"}
 # Arguments of psycopg's connect() that are not text, so that no URL can express them.
 _ARGUMENTS_OF_PSYCOPG = {"autocommit", "context", "cursor_factory", "prepare_threshold", "row_factory"}
 _EXTRAS = {"sqlite": "asyncio", "postgresql": "postgres"}
@@ -41,10 +40,9 @@ def create_engine(url: str | URL) -> Engine:
     Raises:
         DatabaseUnavailableError: The URL names no database that can be used. The message has no password.
     """
-    parsed = parsed_url(url)
-    engine = build_engine(sa_create_engine, parsed, _DRIVERS, QueuePool)
+    engine = build_engine(sa_create_engine, url, "pysqlite", QueuePool)
     configure_connections(engine)
-    if not is_in_memory(parsed):
+    if not is_in_memory(engine.url):
         _closed_before_forks.add(engine)
     return engine
 
@@ -85,7 +83,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_close_idle_connections)
 
 
-def parsed_url(url: str | URL) -> URL:
+def _parsed(url: str | URL) -> URL:
     """Parse the URL of a supported database; raise `DatabaseUnavailableError`, without a password, for others."""
     try:
         parsed = make_url(url)
@@ -112,9 +110,11 @@ def parsed_url(url: str | URL) -> URL:
     return parsed
 
 
-def build_engine(make: Callable[..., E], url: URL, drivers: dict[str, str], memory_pool: type[Pool]) -> E:
-    """Make an engine by `make`; raise `DatabaseUnavailableError` if its driver or an option is wrong."""
+def build_engine(make: Callable[..., E], url: str | URL, sqlite_driver: str, memory_pool: type[Pool]) -> E:
+    """Make an engine by `make`; raise `DatabaseUnavailableError` if the URL, its driver or an option is wrong."""
+    url = _parsed(url)
     backend = url.get_backend_name()
+    driver = sqlite_driver if backend == "sqlite" else "psycopg"
     settings: dict[str, Any] = {"hide_parameters": True, "connect_args": {}}  # Any: the options of create_engine
     if backend == "postgresql":
         settings["pool_pre_ping"] = True
@@ -129,7 +129,7 @@ def build_engine(make: Callable[..., E], url: URL, drivers: dict[str, str], memo
         settings |= {"poolclass": memory_pool, "pool_size": 1, "max_overflow": 0}
         settings["connect_args"]["check_same_thread"] = False
     try:
-        return make(url.set(drivername=drivers[backend]), **settings)
+        return make(url.set(drivername=f"{backend}+{driver}"), **settings)
     except ImportError as error:
         raise DatabaseUnavailableError(
             f"{display_url(url)}: the driver cannot be loaded ({error}); "
