@@ -16,7 +16,6 @@ Example:
 
 import re
 from collections.abc import Iterable
-from operator import attrgetter
 
 from error_patterns.matching import RELEVANT_SCORE
 from error_patterns.models.results import PatternMatch
@@ -57,7 +56,7 @@ def render_guidance(matches: Iterable[PatternMatch], *, max_characters: int = 20
     guidance = ""
     rendered: set[str] = set()
     relevant = [match for match in matches if match.score >= RELEVANT_SCORE]
-    for match in sorted(relevant, key=attrgetter("score"), reverse=True):
+    for match in sorted(relevant, key=lambda match: match.score, reverse=True):
         checks = {key: check for key, check in _unique_checks(match).items() if key not in rendered}
         preceding = f"{guidance or _HEADER}\n\n"
         fitting = _count_fitting(match, list(checks.values()), max_characters - len(preceding))

@@ -78,11 +78,7 @@ class FailureCapture(Generic[Recorded_co]):
         self._warning = RecordingWarning()
 
     def __enter__(self: "FailureCapture[ErrorPattern]") -> "FailureCapture[ErrorPattern]":
-        """Return the capture itself.
-
-        Raises:
-            TypeError: The repository is an async one.
-        """
+        """Return the capture itself; raise TypeError for an async repository."""
         if self._is_async:
             raise TypeError(
                 "capture_failures: an AsyncErrorPatternRepository cannot be awaited in a plain `with`; "

@@ -128,7 +128,8 @@ class FailureHandler(logging.Handler):
                 self._texts.append(text)
                 self._accepted += 1
                 mark_recorded(error)
-                self._start_thread()
+                if self._thread is None:
+                    self._start_thread()
                 self._changed.notify_all()
         except Exception as problem:  # such as a RecursionError where no room is left on the stack
             release(error)
@@ -168,8 +169,6 @@ class FailureHandler(logging.Handler):
         super().close()
 
     def _start_thread(self) -> None:
-        if self._thread is not None:
-            return
         self._thread = threading.Thread(target=self._record_all, name="error_patterns", daemon=True)
         try:
             self._thread.start()

@@ -1,4 +1,4 @@
-"""Which exceptions are recorded already: claims on exceptions, their text, and the warning where recording fails.
+"""Claims on exceptions, by which each is recorded once; their text; and the warning where recording fails.
 
 An exception becomes text before anything waits, so that no frame and no local variable is kept. Its own `__dict__`
 holds the mark that it is recorded: built-in exceptions take no weak references, and a table of ids would take a new
@@ -74,10 +74,8 @@ class RecordingWarning:
         """
         if not self._first.acquire(blocking=False):
             return
-        reason = f": {error}" if isinstance(error, ErrorPatternsError) else ""
+        reason = f"{type(error).__name__}: {error}" if isinstance(error, ErrorPatternsError) else type(error).__name__
         with suppress(Exception):  # of a handler of the caller's
             _logger.warning(
-                "a failure was not recorded (%s%s); later ones that cannot be recorded are not logged",
-                type(error).__name__,
-                reason,
+                "a failure was not recorded (%s); later ones that cannot be recorded are not logged", reason
             )

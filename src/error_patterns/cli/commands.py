@@ -133,11 +133,9 @@ def list_patterns(
         patterns = repository.list_all(limit=limit, offset=offset)
     if as_json:
         print_json(patterns)
-    else:
-        print_table(
-            ("id", "seen", "last seen", "pattern"),
-            [(p.pattern_id, str(p.frequency), f"{p.last_seen:%Y-%m-%d %H:%M}", shorten(p.pattern)) for p in patterns],
-        )
+        return
+    rows = [(p.pattern_id, str(p.frequency), f"{p.last_seen:%Y-%m-%d %H:%M}", shorten(p.pattern)) for p in patterns]
+    print_table(("id", "seen", "last seen", "pattern"), rows)
 
 
 @app.command()

@@ -23,7 +23,6 @@ Plan: call the model, parse its reply with json.loads in load_settings, store th
 The last attempt ended with JSONDecodeError: Expecting property name enclosed in double quotes.
 """
 
-
 # By -c, as -m would run a module that the package has imported already.
 _PROCESS = "from error_patterns.cli.demo import run_process; run_process()"
 
@@ -42,10 +41,8 @@ def run_process() -> None:
     """Run one process of the demo. Its arguments are the role, the number of the process and the database."""
     role, number, url = sys.argv[1:]
     with ErrorPatternRepository.open(url) as repository:
-        if role == "record":
-            _record_failing_job(number, repository)
-        else:
-            _ask_for_guidance(number, repository)
+        act = _record_failing_job if role == "record" else _ask_for_guidance
+        act(number, repository)
 
 
 def _record_failing_job(number: str, repository: ErrorPatternRepository) -> None:

@@ -58,7 +58,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for heading in headings:
         table.add_column(heading, no_wrap=heading != headings[-1], overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*map(Text, row))
     Console().print(table)
 
 
@@ -107,8 +107,7 @@ class _RollBack(Exception):  # noqa: N818 - it is no error: it ends a transactio
 @contextmanager
 def open_transaction(database_url: str, *, dry_run: bool) -> Generator[ErrorPatternRepository]:
     """Open a repository in one transaction. A dry run rolls it back, and so knows exactly what would change."""
-    opened = ErrorPatternRepository.open(database_url)
-    with opened, suppress(_RollBack), opened.transaction() as repository:
+    with ErrorPatternRepository.open(database_url) as opened, suppress(_RollBack), opened.transaction() as repository:
         yield repository
         if dry_run:
             raise _RollBack

@@ -34,11 +34,7 @@ class AsyncDatabase:
     """The engine behind `AsyncErrorPatternRepository.open`, whose schema is prepared once."""
 
     def __init__(self, url: str | URL, *, prepare: Callable[[str | URL | Engine], None]) -> None:
-        """Make the engine; nothing is opened yet.
-
-        Args:
-            url: The URL of the database.
-            prepare: Migrates the schema, or checks it.
+        """Make the engine; nothing is opened yet. `prepare` migrates the schema, or checks it.
 
         Raises:
             DatabaseUnavailableError: The URL names no database that can be used.
@@ -79,12 +75,12 @@ class AsyncDatabase:
         await self.engine.dispose()
 
     async def _prepared(self) -> None:
-        # In a thread: migrations may have to wait for other processes, and Alembic does one at a time.
+        # In a thread: a migration may wait for those of other processes and threads.
         if is_in_memory(self.engine.url):
-            await asyncio.to_thread(lambda: asyncio.run(self._prepare_the_one_connection()))
+            await asyncio.to_thread(lambda: asyncio.run(self._prepare_in_memory()))
         else:
             await asyncio.to_thread(self._prepare, self._url)
 
-    async def _prepare_the_one_connection(self) -> None:
+    async def _prepare_in_memory(self) -> None:
         async with AsyncSession(self.engine) as session:
             await session.run_sync(lambda _: self._prepare(self.engine.sync_engine))

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TypeAlias
 
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
@@ -10,9 +9,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from error_patterns.errors import DatabaseRejectedError, DatabaseUnavailableError, ErrorPatternsError
-
-DatabaseError: TypeAlias = DBAPIError | PoolTimeoutError | PendingRollbackError
-"""The errors of SQLAlchemy for a failing database or connection."""
 
 
 def display_url(url: URL) -> str:
@@ -37,10 +33,17 @@ def translated_errors(source: Session | Engine) -> Generator[None]:
     """Raise an `ErrorPatternsError` for each error of the database driver or of the connection pool."""
     try:
         yield
-    except (DBAPIError, PoolTimeoutError, PendingRollbackError) as error:
-        bind = source.get_bind() if isinstance(source, Session) else source
+    except PoolTimeoutError as error:
+        raise DatabaseUnavailableError(
+            f"{_where(source)}: every connection of the pool was in use for too long"
+        ) from error
+    except PendingRollbackError as error:
+        raise DatabaseUnavailableError(
+            f"{_where(source)}: the transaction cannot go on; roll back and repeat it ({_first_line(error)})"
+        ) from error
+    except DBAPIError as error:
         first = _first(error)
-        raise _translated(first, bind.engine.url) from first
+        raise _translated(first, _where(source)) from first
 
 
 _SQLITE_REASONS = {
@@ -74,26 +77,20 @@ _POSTGRESQL_REASONS = {
 _CONFLICTS = {"40001", "40P01"}  # serialization failure, deadlock
 
 
-def _first(error: DatabaseError) -> DatabaseError:
+def _where(source: Session | Engine) -> str:
+    bind = source.get_bind() if isinstance(source, Session) else source
+    return display_url(bind.engine.url)
+
+
+def _first(error: DBAPIError) -> DBAPIError:
     """Return the error that came first: a failing ROLLBACK TO SAVEPOINT hides it."""
-    while (
-        isinstance(error, DBAPIError)
-        and (error.statement or "").startswith("ROLLBACK TO SAVEPOINT")
-        and isinstance(error.__context__, DBAPIError)
-    ):
+    while (error.statement or "").startswith("ROLLBACK TO SAVEPOINT") and isinstance(error.__context__, DBAPIError):
         error = error.__context__
     return error
 
 
-def _translated(error: DatabaseError, url: URL) -> ErrorPatternsError:
+def _translated(error: DBAPIError, where: str) -> ErrorPatternsError:
     """Translate the error of a driver; the message has its first line, and neither values nor passwords."""
-    where = display_url(url)
-    if isinstance(error, PoolTimeoutError):
-        return DatabaseUnavailableError(f"{where}: every connection of the pool was in use for too long")
-    if isinstance(error, PendingRollbackError):
-        return DatabaseUnavailableError(
-            f"{where}: the transaction cannot go on; roll back and repeat it ({_first_line(error)})"
-        )
     first_line = _first_line(error.orig)
     reason = _reason(error.orig)
     if reason is not None:

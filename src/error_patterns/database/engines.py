@@ -125,7 +125,7 @@ def build_engine(make: Callable[..., E], url: str | URL, sqlite_driver: str, mem
         if "timeout" not in url.query:
             settings["connect_args"]["timeout"] = SQLITE_BUSY_TIMEOUT
     if is_in_memory(url):
-        # Such a database lives in its connection, so there is one, and each transaction has it to itself.
+        # Such a database ends with its connection, so there is one, and each transaction has it to itself.
         settings |= {"poolclass": memory_pool, "pool_size": 1, "max_overflow": 0}
         settings["connect_args"]["check_same_thread"] = False
     try:
