@@ -58,23 +58,23 @@ def capture_failures(
         >>> with capture_failures(repository, preventive_checks=["Is the broker up?"]):
         ...     connect_to_broker()
     """
-    # Later, a mistake would keep each failure from being recorded.
-    ErrorPattern.model_validate({"pattern": "any", "keywords": keywords or (), "preventive_checks": preventive_checks})
-    record = partial(
-        repository.record_failure,
-        keywords=None if keywords is None else tuple(keywords),
-        preventive_checks=tuple(preventive_checks),
-    )
-    return FailureCapture(record, is_async=inspect.iscoroutinefunction(repository.record_failure))
+    return FailureCapture(repository, keywords, preventive_checks)
 
 
 class FailureCapture(Generic[Recorded_co]):
     """A context manager and decorator that records exceptions; made by `capture_failures`."""
 
-    def __init__(self, record: Callable[[str], Recorded_co], *, is_async: bool) -> None:
-        """Make a capture; call `capture_failures` instead."""
-        self._record = record
-        self._is_async = is_async
+    def __init__(
+        self, repository: FailureRecorder[Recorded_co], keywords: Sequence[str] | None, checks: Sequence[str]
+    ) -> None:
+        """Validate the keywords and checks: later, a mistake would keep each failure from being recorded."""
+        ErrorPattern.model_validate({"pattern": "any", "keywords": keywords or (), "preventive_checks": checks})
+        self._record: Callable[[str], Recorded_co] = partial(
+            repository.record_failure,
+            keywords=None if keywords is None else tuple(keywords),
+            preventive_checks=tuple(checks),
+        )
+        self._is_async = inspect.iscoroutinefunction(repository.record_failure)
         self._warning = RecordingWarning()
 
     def __enter__(self: "FailureCapture[ErrorPattern]") -> "FailureCapture[ErrorPattern]":
