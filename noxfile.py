@@ -110,7 +110,9 @@ def benchmarks(session: nox.Session) -> None:
     session.install(INSTALLED, *group("benchmarks"))
     results = str(Path(session.create_tmp()).resolve() / "benchmarks.json")
     collected = ("-o", "python_files=bench_*.py", "tests/benchmarks")
-    session.run("pytest", "--numprocesses=0", *collected, "--benchmark-quiet", f"--benchmark-json={results}", *session.posargs)
+    session.run(
+        "pytest", "--numprocesses=0", *collected, "--benchmark-quiet", f"--benchmark-json={results}", *session.posargs
+    )
     session.run("python", "-m", "benchmarks.report", results, env={"PYTHONPATH": "tests"})
 
 
