@@ -7,16 +7,16 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import aiosqlite
 import psycopg
 import pytest
-from sqlalchemy import Engine, Pool, create_engine, event, make_url
+from sqlalchemy import Engine, Pool, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from connections import asyncio_url, locked
 from error_patterns import (
     AsyncErrorPatternRepository,
     DatabaseUnavailableError,
@@ -248,15 +248,6 @@ class TestTasks:
         runner.run(asyncio.wait_for(check(), 10))
 
 
-@contextmanager
-def locked(url: str) -> Generator[None]:
-    engine = create_engine(url)
-    with engine.connect() as other:
-        other.exec_driver_sql("BEGIN IMMEDIATE" if url.startswith("sqlite") else "LOCK TABLE error_patterns")
-        yield
-    engine.dispose()
-
-
 class TestMemory:
     def test_can_be_opened_many_times_at_once(self, runner: asyncio.Runner) -> None:
         async def check() -> None:
@@ -289,9 +280,7 @@ class TestSessionFactory:
         self, place_url: str, runner: asyncio.Runner, factory: Callable[[AsyncEngine], Callable[[], AsyncSession]]
     ) -> None:
         async def check() -> str:
-            parsed = make_url(place_url)
-            driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}[parsed.get_backend_name()]
-            engine = create_async_engine(parsed.set(drivername=driver))
+            engine = create_async_engine(asyncio_url(place_url))
             pattern = await AsyncErrorPatternRepository(factory(engine)).record_failure(FAILURE)
             await engine.dispose()
             return pattern.pattern

@@ -11,6 +11,7 @@ from ulid import ULID
 
 from blocking import blocking
 from calls import Order, WatchedSession
+from connections import asyncio_url
 from error_patterns import AsyncErrorPatternRepository, ErrorPattern, ErrorPatternRepository
 
 
@@ -66,9 +67,7 @@ def session_and_joined(kind: str, engine: Engine, runner: asyncio.Runner) -> Gen
         with WatchedSession(engine) as plain:
             yield plain, ErrorPatternRepository.in_session(plain)
         return
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
-    async_url = engine.url.set(drivername=drivers[engine.dialect.name])
-    async_engine = create_async_engine(async_url, poolclass=AsyncAdaptedQueuePool)
+    async_engine = create_async_engine(asyncio_url(engine.url), poolclass=AsyncAdaptedQueuePool)
     async_session = AsyncSession(async_engine, sync_session_class=WatchedSession)
     joined = AsyncErrorPatternRepository.in_session(async_session)
     with blocking(async_session, Session, runner) as session:
