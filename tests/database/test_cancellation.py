@@ -37,6 +37,7 @@ NEW_ID = "01HXYZ1234567890ABCDEFGH1J"
 KNOWN = "ConnectionRefusedError: broker"
 ALL_WORDS = "port disk broker kafka postgres redis"
 NOT_COMPARED = ("pattern_id", "created_at", "last_seen")  # they differ when a call runs again
+SLOW_ENDING = 0.002  # seconds, which are many steps of the event loop
 TABLES = [ErrorPattern.metadata.tables[f"error_pattern{end}"] for end in ("s", "_keywords", "_fingerprints")]
 
 
@@ -342,7 +343,7 @@ def slow_endings() -> Generator[None]:
         if isinstance(driver, aiosqlite.Connection):
             assert driver._connection is not None  # the connection of sqlite3: aiosqlite's method has to be awaited
             driver._connection.set_trace_callback(
-                lambda sql: time.sleep(0.005) if sql.startswith(("COMMIT", "ROLLBACK")) else None
+                lambda sql: time.sleep(SLOW_ENDING) if sql.startswith(("COMMIT", "ROLLBACK")) else None
             )
 
     event.listen(Pool, "connect", slow_down)
@@ -381,7 +382,7 @@ class TestCall:
                 with ErrorPatternRepository.open(file_url) as other:
                     async for _ in at_each_suspension(lambda: repository.record_failure(KNOWN), answered=answered):
                         seen = other.list_all()
-                        await asyncio.sleep(0.02)
+                        await asyncio.sleep(3 * SLOW_ENDING)
                         assert other.list_all() == seen
 
         runner.run(check())
