@@ -14,8 +14,15 @@ import servers
 from error_patterns import ErrorPatternRepository, migrate
 
 # Text in, text out: what neither another interpreter nor another version of a dependency changes.
-PURE = ("failures/test_normalize.py", "failures/test_tool_output.py", "matching", "redaction", "test_architecture.py")
-PURE += ("test_guidance.py", "text")
+PURE = [
+    "failures/test_normalize.py",
+    "failures/test_tool_output.py",
+    "matching",
+    "redaction",
+    "test_architecture.py",
+    "test_guidance.py",
+    "text",
+]
 TESTS = Path(__file__).parent
 SERVER_FOLDER = "ERROR_PATTERNS_TEST_SERVER_FOLDER"
 
