@@ -4,16 +4,25 @@ To load the package takes a second, and to fork some milliseconds.
 """
 
 import asyncio
+import itertools
+import json
 import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
-from typing import TypeVar
+from pathlib import Path
+from typing import TextIO, TypeVar
 
-from error_patterns import AsyncErrorPatternRepository, ErrorPattern, ErrorPatternRepository
+from error_patterns import (
+    AsyncErrorPatternRepository,
+    DatabaseUnavailableError,
+    ErrorPattern,
+    ErrorPatternRepository,
+)
 
 PATTERN_ID = "01HXYZ1234567890ABCDEFGHIJ"
 READY = "ready"
@@ -51,9 +60,8 @@ class Child:
         self.process.join()
 
     def close(self) -> None:
-        """Kill it, and forget it."""
+        """Kill it, and hear of it no more."""
         self.kill()
-        self.process.close()
         self._pipe.close()
 
 
@@ -214,3 +222,42 @@ def record_across_a_fork(parent: Connection, url: str) -> None:
     repository.close()
     os.write(say_ready, b"x")
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+def failures_without_end(name: str, shared: str, folder: Path) -> Iterator[str]:
+    """Give one failure that others record too, and one of its own, until there is a file named end."""
+    for number in itertools.count():
+        if (folder / "end").exists():
+            return
+        yield shared
+        # In letters: failures that differ in a number are the same.
+        yield f"Error: {name} " + "".join("ghjkmnpqrs"[int(digit)] for digit in str(number))
+
+
+def write(parent: Connection, url: str, name: str, shared: str, folder: Path) -> None:
+    """Record failures, and log of each call whether it was acknowledged, or else the message of the error."""
+    with (folder / f"{name}.log").open("w") as log, ErrorPatternRepository.open(url) as repository:
+        for failure in failures_without_end(name, shared, folder):
+            try:
+                repository.record_failure(failure)
+            except DatabaseUnavailableError as error:
+                print(json.dumps([failure, str(error)]), file=log, flush=True)
+                time.sleep(0.1)
+            else:
+                print(json.dumps([failure, None]), file=log, flush=True)
+
+
+def write_async(parent: Connection, url: str, name: str, shared: str, folder: Path) -> None:
+    async def record_all(log: TextIO) -> None:
+        async with AsyncErrorPatternRepository.open(url) as repository:
+            for failure in failures_without_end(name, shared, folder):
+                try:
+                    await repository.record_failure(failure)
+                except DatabaseUnavailableError as error:
+                    print(json.dumps([failure, str(error)]), file=log, flush=True)
+                    await asyncio.sleep(0.1)
+                else:
+                    print(json.dumps([failure, None]), file=log, flush=True)
+
+    with (folder / f"{name}.log").open("w") as log:
+        asyncio.run(record_all(log))
