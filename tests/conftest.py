@@ -3,12 +3,14 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 from collections.abc import Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Pool, event, make_url
+from ulid import ULID
 
 import servers
 from error_patterns import ErrorPatternRepository, migrate
@@ -117,6 +119,15 @@ def postgresql_url(databases: servers.Databases) -> Generator[str]:
 def file_url(database_file: Path) -> str:
     """The URL of a migrated SQLite file of the test's own."""
     return f"sqlite:///{database_file}"
+
+
+@pytest.fixture
+def memory_url(migrated_file: Path) -> Generator[str]:
+    """The URL of a migrated SQLite database in memory, which all connections of this process share that name it."""
+    name = f"file:{ULID()}?mode=memory&cache=shared"
+    with closing(sqlite3.connect(name, uri=True)) as keeps_it, closing(sqlite3.connect(migrated_file)) as template:
+        template.backup(keeps_it)
+        yield f"sqlite:///{name}&uri=true"
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import AsyncAdaptedQueuePool, Engine, QueuePool, create_engine
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
-from ulid import ULID
 
 from blocking import blocking
 from calls import Order, WatchedSession
@@ -18,8 +17,6 @@ from error_patterns import AsyncErrorPatternRepository, ErrorPattern, ErrorPatte
 @pytest.fixture(params=["file", "memory", "postgresql"])
 def url(request: pytest.FixtureRequest) -> str:
     """The URL of a database of the test's own."""
-    if request.param == "memory":  # shared by all connections of this process that name it
-        return f"sqlite:///file:{ULID()}?mode=memory&cache=shared&uri=true"
     found = request.getfixturevalue(f"{request.param}_url")
     assert isinstance(found, str)
     return found
