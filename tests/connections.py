@@ -3,7 +3,10 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy import URL, Engine, make_url
+from sqlalchemy import create_engine as sa_create_engine
+
+from error_patterns.database import create_engine
 
 ASYNCIO_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
 
@@ -15,9 +18,19 @@ def asyncio_url(url: str | URL) -> URL:
 
 
 @contextmanager
+def engine_of(url: str) -> Generator[Engine]:
+    """An engine of the package's, for as long as it is used."""
+    made = create_engine(url)
+    try:
+        yield made
+    finally:
+        made.dispose()
+
+
+@contextmanager
 def locked(url: str) -> Generator[None]:
     """Keep every other writer of a database waiting."""
-    engine = create_engine(url)
+    engine = sa_create_engine(url)
     with engine.connect() as other:
         other.exec_driver_sql("BEGIN IMMEDIATE" if url.startswith("sqlite") else "LOCK TABLE error_patterns")
         yield

@@ -5,18 +5,19 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Engine, Index, Integer, MetaData, Table, inspect, make_url
+from sqlalchemy import Column, Index, Integer, MetaData, Table, inspect, make_url
 from sqlalchemy.orm import sessionmaker
 from sqlmodel import SQLModel
 
+from connections import engine_of
 from error_patterns import (
     DatabaseRejectedError,
     DatabaseUnavailableError,
@@ -54,15 +55,6 @@ def sql(database_file: Path, *statements: str) -> list[tuple[object, ...]]:
 def dump(database_file: Path) -> list[str]:
     with closing(sqlite3.connect(database_file)) as connection:
         return list(connection.iterdump())
-
-
-@contextmanager
-def engine_of(url: str) -> Generator[Engine]:
-    made = create_engine(url)
-    try:
-        yield made
-    finally:
-        made.dispose()
 
 
 @pytest.fixture(scope="module")

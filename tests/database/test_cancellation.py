@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+import calls
 import servers
 from connections import asyncio_url, locked
 from error_patterns import (
@@ -63,24 +64,12 @@ async def two_writes_together(repository: AsyncErrorPatternRepository) -> None:
         await together.create(ErrorPattern(pattern="Broker down", keywords=["broker"]))
 
 
-READS: dict[str, Call] = {
-    "get": lambda repository: repository.get(PORT.pattern_id),
-    "list_all": lambda repository: repository.list_all(),
-    "match_context": lambda repository: repository.match_context(ALL_WORDS),
-    "rank_context": lambda repository: repository.rank_context(ALL_WORDS),
-    "count": lambda repository: repository.count(),
-    "statistics": lambda repository: repository.statistics(),
-}
-WRITES: dict[str, Call] = {
-    "create": lambda repository: repository.create(ErrorPattern(pattern="New", keywords=["redis"])),
-    "create_many": lambda repository: repository.create_many(
-        ErrorPattern(pattern=f"New {word}", keywords=[word]) for word in ("broker", "postgres", "redis")
-    ),
-    "update": lambda repository: repository.update(
-        ErrorPattern(pattern_id=PORT.pattern_id, pattern="Port taken", keywords=["redis"])
-    ),
-    "delete": lambda repository: repository.delete(PORT.pattern_id),
-    "record_failure of a new one": lambda repository: repository.record_failure("TimeoutError: redis"),
+def about_port(call: calls.Call) -> Call:
+    return lambda repository: call(repository, PORT)
+
+
+READS = {name: about_port(call) for name, call in calls.READS.items()}
+WRITES: dict[str, Call] = {name: about_port(call) for name, call in calls.SINGLE_WRITES.items()} | {
     "record_failure of a known one": lambda repository: repository.record_failure(KNOWN, keywords=["redis"]),
     "transaction": two_writes_together,
 }
