@@ -38,7 +38,7 @@ NEW_ID = "01HXYZ1234567890ABCDEFGH1J"
 KNOWN = "ConnectionRefusedError: broker"
 ALL_WORDS = "port disk broker kafka postgres redis"
 NOT_COMPARED = ("pattern_id", "created_at", "last_seen")  # they differ when a call runs again
-SLOW_ENDING = 0.002  # seconds, which are many steps of the event loop
+SLOW_ENDING = 0.003  # seconds, which are many steps of the event loop
 TABLES = [ErrorPattern.metadata.tables[f"error_pattern{end}"] for end in ("s", "_keywords", "_fingerprints")]
 
 
