@@ -293,10 +293,12 @@ def run(code: str) -> str:
 
 
 class TestDependencies:
+    @pytest.mark.slow
     def test_are_not_loaded_with_the_package(self) -> None:
         code = "import sys, error_patterns; print({'greenlet', 'aiosqlite', 'sqlalchemy.ext.asyncio'} & {*sys.modules})"
         assert run(code) == "set()\n"
 
+    @pytest.mark.slow
     def test_that_are_missing_are_named(self) -> None:
         code = (
             "import sys; sys.modules['greenlet'] = None; import error_patterns\n"
@@ -305,6 +307,7 @@ class TestDependencies:
         )
         assert "pip install 'error-patterns[asyncio]'" in run(code)
 
+    @pytest.mark.slow
     def test_that_are_missing_are_not_asked_for_by_a_star_import(self) -> None:
         code = "import sys; sys.modules['greenlet'] = None; from error_patterns import *; print(ErrorPattern.__name__)"
         assert run(code) == "ErrorPattern\n"

@@ -358,12 +358,14 @@ class TestCall:
     ) -> None:
         runner.run(watched.done_or_undone(call, way=by_a_scope_of_anyio))
 
+    @pytest.mark.slow
     @long_writes
     def test_that_is_cancelled_twice_is_done_or_undone(
         self, watched: Watched, runner: asyncio.Runner, call: Call
     ) -> None:
         runner.run(watched.done_or_undone(call, twice=True))
 
+    @pytest.mark.slow
     @each_moment
     @pytest.mark.usefixtures("slow_endings")
     def test_is_over_when_its_task_is(self, file_url: str, runner: asyncio.Runner, answered: bool) -> None:
@@ -378,6 +380,7 @@ class TestCall:
 
         runner.run(check())
 
+    @pytest.mark.slow
     @each_way
     @pytest.mark.usefixtures("slow_endings")
     def test_does_not_reach_into_the_next_transaction(self, runner: asyncio.Runner, way: Way, twice: bool) -> None:
@@ -445,6 +448,7 @@ class TestTransaction:
 
 
 class TestSessionOfTheCaller:
+    @pytest.mark.slow
     @each_moment
     @pytest.mark.usefixtures("slow_endings")
     def test_is_done_or_undone(self, watched: Watched, runner: asyncio.Runner, answered: bool) -> None:
