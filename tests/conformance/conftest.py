@@ -8,7 +8,7 @@ from sqlalchemy import AsyncAdaptedQueuePool, Engine, QueuePool, create_engine
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 
-from blocking import blocking
+from blocking import blocking, opened
 from calls import Order, WatchedSession
 from connections import asyncio_url
 from error_patterns import AsyncErrorPatternRepository, ErrorPattern, ErrorPatternRepository
@@ -31,12 +31,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def repository(kind: str, url: str, runner: asyncio.Runner) -> Generator[ErrorPatternRepository]:
     """A repository on that database; the async one does without `await` here."""
-    if kind == "sync":
-        opened = ErrorPatternRepository.open(url)
-    else:
-        opened = blocking(AsyncErrorPatternRepository.open(url), ErrorPatternRepository, runner)
-    with opened:
-        yield opened
+    with opened(kind, url, runner) as made:
+        yield made
 
 
 @pytest.fixture

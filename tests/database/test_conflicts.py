@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from tenacity import wait_random_exponential
 
 import servers
-from blocking import blocking
+from blocking import blocking, opened
 from children import open_and_close, open_and_close_async, started
 from error_patterns import (
     AsyncErrorPatternRepository,
@@ -36,17 +36,6 @@ BATCH = 1_000  # as many patterns as one INSERT takes
 def url(postgresql_url: str) -> str:
     """The URL of a migrated PostgreSQL database of the test's own."""
     return postgresql_url
-
-
-@contextmanager
-def opened(kind: str, url: str, runner: asyncio.Runner) -> Generator[ErrorPatternRepository]:
-    """A repository, or an async one whose calls need no `await`."""
-    if kind == "sync":
-        repository = ErrorPatternRepository.open(url)
-    else:
-        repository = blocking(AsyncErrorPatternRepository.open(url), ErrorPatternRepository, runner)
-    with repository:
-        yield repository
 
 
 @pytest.fixture(params=["sync", "async"])
