@@ -1,4 +1,7 @@
-"""All that must hold before a change lands: `nox`. One session: `nox -s types`; their names: `nox --list`."""
+"""All that must hold before a change lands.
+
+`nox` runs what every change needs, `nox -s all` every check on every version, `nox --list` names them all.
+"""
 
 import os
 import shutil
@@ -14,22 +17,22 @@ nox.options.download_python = "never"
 os.environ.setdefault("UV_SYSTEM_CERTS", "true")  # trust whom the machine trusts, as pip does
 
 SUPPORTED = ("3.11", "3.12", "3.13")
+# An interpreter that is newer than all of these still runs the tests.
 OURS = f"{sys.version_info.major}.{sys.version_info.minor}"
-# A machine whose one interpreter is newer than all of these still runs the tests, on that one.
-FOUND = [version for version in SUPPORTED if version == OURS or get_interpreter(version)] or [OURS]
+OTHERS = [version for version in SUPPORTED if version != OURS and get_interpreter(version)]
+OLDEST = next(version for version in (*SUPPORTED, OURS) if version in {*OTHERS, OURS})
 
 INSTALLED = ".[asyncio,cli,postgres]"
-IN_PARALLEL = ("--numprocesses=auto", "--dist=worksteal")
 
 
 def group(name: str) -> tuple[str, ...]:
-    """The requirements of a dependency group of pyproject.toml."""
+    """Read the requirements of a dependency group of pyproject.toml."""
     return nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), name)
 
 
 @nox.session(python=OURS)
 def lint(session: nox.Session) -> None:
-    """Style, and the mistakes that a linter can see."""
+    """Check the style, and find the mistakes that a linter can see."""
     session.install(*group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -37,38 +40,41 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=OURS)
 def types(session: nox.Session) -> None:
-    """All of our code under mypy --strict, and the package as a user of pyright sees it."""
+    """Check all of our code with mypy --strict, and the package as a user of pyright sees it."""
     session.install(INSTALLED, *group("test"), *group("benchmarks"), *group("types"))
     session.run("mypy")
     session.run("pyright", "tests/typing")
     session.run("pyright", "--verifytypes", "error_patterns", "--ignoreexternal")
 
 
-@nox.session(python=FOUND)
+@nox.session(python=OURS)
 def tests(session: nox.Session) -> None:
-    """The tests, on every interpreter found; on the newest with branch coverage, which fails below the gate."""
+    """Run every test on this interpreter, with branch coverage that fails below the gate."""
     session.install(INSTALLED, *group("test"))
-    pytest = ("pytest", *IN_PARALLEL, *session.posargs)
-    if session.python != FOUND[-1]:
-        session.run(*pytest)
-        return
     env = {"COVERAGE_FILE": str(Path(session.create_tmp()).resolve() / ".coverage")}
     session.run("coverage", "erase", env=env)
-    session.run("coverage", "run", "--parallel-mode", "-m", *pytest, env=env)
+    session.run("coverage", "run", "--parallel-mode", "-m", "pytest", *session.posargs, env=env)
     session.run("coverage", "combine", "--quiet", env=env)
     session.run("coverage", "report", env=env)
 
 
-@nox.session(python=FOUND[0], venv_backend="uv")
+@nox.session(python=OTHERS, default=False)
+def others(session: nox.Session) -> None:
+    """Run the tests that versions can break on each other interpreter found."""
+    session.install(INSTALLED, *group("test"))
+    session.run("pytest", "-m", "versions", *session.posargs)
+
+
+@nox.session(python=OLDEST, venv_backend="uv", default=False)
 def lowest(session: nox.Session) -> None:
-    """The tests with the lowest versions that pyproject.toml admits."""
+    """Run the same tests with the lowest versions that pyproject.toml admits."""
     session.install("--resolution=lowest-direct", INSTALLED, *group("test"))
-    session.run("pytest", *IN_PARALLEL, *session.posargs)
+    session.run("pytest", "-m", "versions", *session.posargs)
 
 
 @nox.session(python=OURS)
 def migrations(session: nox.Session) -> None:
-    """Alembic from the repository root: up, compared with the declared schema, down, and up again."""
+    """Run Alembic from the repository root: up, compare with the declared schema, down, and up again."""
     session.install(".")
     url = f"url=sqlite:///{Path(session.create_tmp()).resolve()}/migrations.db"
     for command in (["upgrade", "head"], ["check"], ["downgrade", "base"], ["upgrade", "head"], ["current"]):
@@ -77,7 +83,7 @@ def migrations(session: nox.Session) -> None:
 
 @nox.session(python=OURS)
 def package(session: nox.Session) -> None:
-    """The wheel, built from the source distribution, alone in a clean environment and outside the repository."""
+    """Try the wheel, built from the source distribution, in a clean environment outside the repository."""
     folder = Path(session.create_tmp()).resolve()
     session.install("build")
     shutil.rmtree(folder / "dist", ignore_errors=True)
@@ -97,12 +103,29 @@ def package(session: nox.Session) -> None:
 
 @nox.session(python=OURS, default=False)
 def benchmarks(session: nox.Session) -> None:
-    """How long calls take beside what one would write by hand: tables, a plot, and both in the README.
+    """Measure calls beside what one would write by hand, and write the tables and the plot into the documentation.
 
     It takes about 80 minutes, with `-- --largest=100000` half of that. Other options of pytest can be given as well.
     """
     session.install(INSTALLED, *group("benchmarks"))
     results = str(Path(session.create_tmp()).resolve() / "benchmarks.json")
     collected = ("-o", "python_files=bench_*.py", "tests/benchmarks")
-    session.run("pytest", *collected, "--benchmark-quiet", f"--benchmark-json={results}", *session.posargs)
+    session.run(
+        "pytest", "--numprocesses=0", *collected, "--benchmark-quiet", f"--benchmark-json={results}", *session.posargs
+    )
     session.run("python", "-m", "benchmarks.report", results, env={"PYTHONPATH": "tests"})
+
+
+@nox.session(python=False, default=False)
+def versions(session: nox.Session) -> None:
+    """Run `others` and `lowest`."""
+    for version in OTHERS:
+        session.notify(f"others-{version}")
+    session.notify("lowest")
+
+
+@nox.session(name="all", python=False, default=False)
+def everything(session: nox.Session) -> None:
+    """Run every check on every version: what `nox` runs by itself, and `versions`."""
+    for name in ("lint", "types", "tests", "migrations", "package", "versions"):
+        session.notify(name)

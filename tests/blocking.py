@@ -2,12 +2,14 @@
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Iterator
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Awaitable, Generator, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from types import TracebackType
 from typing import Any, TypeVar, cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from error_patterns import AsyncErrorPatternRepository, ErrorPatternRepository
 
 T = TypeVar("T")
 
@@ -16,6 +18,17 @@ def blocking(target: object, kind: type[T], runner: asyncio.Runner) -> T:
     """The object as the `kind` whose calls it has; the runner runs each call until it is done."""
     # Cast: the names, arguments and results are the same, which test_async_repository.py compares.
     return cast("T", _Blocking(target, runner))
+
+
+@contextmanager
+def opened(kind: str, url: str, runner: asyncio.Runner) -> Generator[ErrorPatternRepository]:
+    """A repository that is sync, or an async one whose calls need no `await`."""
+    if kind == "sync":
+        repository = ErrorPatternRepository.open(url)
+    else:
+        repository = blocking(AsyncErrorPatternRepository.open(url), ErrorPatternRepository, runner)
+    with repository:
+        yield repository
 
 
 class _Blocking:

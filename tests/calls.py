@@ -76,19 +76,34 @@ def edited(repository: ErrorPatternRepository, pattern: ErrorPattern) -> ErrorPa
     return repository.update(pattern)
 
 
-Write = Callable[[ErrorPatternRepository, ErrorPattern], object]
-WRITES: dict[str, Write] = {
+Call = Callable[[Any, ErrorPattern], Any]
+"""A call of either repository, about a pattern that is stored: Any, as the async one gives something to await."""
+
+READS: dict[str, Call] = {
+    "get": lambda repository, pattern: repository.get(pattern.pattern_id),
+    "list_all": lambda repository, _: repository.list_all(),
+    "match_context": lambda repository, _: repository.match_context(" ".join(WORDS)),
+    "rank_context": lambda repository, _: repository.rank_context(" ".join(WORDS)),
+    "count": lambda repository, _: repository.count(),
+    "statistics": lambda repository, _: repository.statistics(),
+}
+SINGLE_WRITES: dict[str, Call] = {
     "create": lambda repository, _: repository.create(a_pattern("kafka")),
     "create_many": lambda repository, _: repository.create_many([a_pattern("kafka"), a_pattern("kafka")]),
-    "update": edited,
     "update of another object": lambda repository, pattern: repository.update(
         ErrorPattern(pattern_id=pattern.pattern_id, pattern="p", keywords=["postgres"])
     ),
+    "delete": lambda repository, pattern: repository.delete(pattern.pattern_id),
+    "record_failure": lambda repository, _: repository.record_failure("BrokerError: gone"),
+}
+
+Write = Callable[[ErrorPatternRepository, ErrorPattern], object]
+WRITES: dict[str, Write] = {
+    "update": edited,
     "merge": lambda repository, pattern: repository.merge(
         pattern.pattern_id, [repository.record_failure("BrokerError: gone", keywords=["kafka"]).pattern_id]
     ),
-    "delete": lambda repository, pattern: repository.delete(pattern.pattern_id),
-    "record_failure": lambda repository, _: repository.record_failure("BrokerError: gone"),
+    **SINGLE_WRITES,
     "record_failure again": lambda repository, _: [repository.record_failure("BrokerError: gone") for _ in range(2)],
 }
 Failing = tuple[type[Exception], Write]

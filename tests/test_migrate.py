@@ -1,23 +1,23 @@
 """The migrations make the declared schema, and nothing but it, however many processes ask for it at once."""
 
-import os
 import re
 import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Column, Engine, Index, Integer, MetaData, Table, inspect, make_url
+from sqlalchemy import Column, Index, Integer, MetaData, Table, inspect, make_url
 from sqlalchemy.orm import sessionmaker
 from sqlmodel import SQLModel
 
+from connections import engine_of
 from error_patterns import (
     DatabaseRejectedError,
     DatabaseUnavailableError,
@@ -28,8 +28,8 @@ from error_patterns import (
     migrate,
 )
 from error_patterns.database import create_engine
+from programs import ROOT, alembic, alembic_ok
 
-ROOT = Path(__file__).parents[1]
 TABLES = ("error_patterns", "error_pattern_keywords", "error_pattern_fingerprints")
 
 
@@ -55,32 +55,6 @@ def sql(database_file: Path, *statements: str) -> list[tuple[object, ...]]:
 def dump(database_file: Path) -> list[str]:
     with closing(sqlite3.connect(database_file)) as connection:
         return list(connection.iterdump())
-
-
-@contextmanager
-def engine_of(url: str) -> Generator[Engine]:
-    made = create_engine(url)
-    try:
-        yield made
-    finally:
-        made.dispose()
-
-
-def alembic(*arguments: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    inherited = {name: value for name, value in os.environ.items() if name != "ERROR_PATTERNS_DATABASE_URL"}
-    return subprocess.run(
-        [sys.executable, "-m", "alembic", "-c", "alembic.ini", *arguments],
-        cwd=folder,
-        env=inherited | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def alembic_ok(*arguments: str, folder: Path = ROOT, **environment: str) -> None:
-    done = alembic(*arguments, folder=folder, **environment)
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -136,19 +110,25 @@ class TestCommandLine:
         alembic_ok("-x", f"url={new_url}", "upgrade", "head")
         assert (remains, migrate.check(new_url)) == ([(migrate.VERSION_TABLE,)], [])
 
+    @pytest.mark.slow
+    def test_the_program_does_so_too(self, new_url: str) -> None:
+        command = [sys.executable, "-m", "alembic", "-x", f"url={new_url}", "upgrade", "head"]
+        subprocess.run(command, cwd=ROOT, check=True)
+        assert migrate.check(new_url) == []
+
     def test_alembic_check_finds_nothing_to_migrate(self, url: str) -> None:
         alembic_ok("-x", f"url={url}", "check")
 
     def test_alembic_check_finds_what_is_to_migrate(self, database_file: Path, url: str) -> None:
         sql(database_file, "DROP INDEX ix_error_patterns_last_seen")
-        assert "ix_error_patterns_last_seen" in alembic("-x", f"url={url}", "check").stdout
+        assert "ix_error_patterns_last_seen" in alembic("-x", f"url={url}", "check").printed
 
     def test_the_environment_may_name_the_database(self, new_url: str) -> None:
         alembic_ok("upgrade", "head", ERROR_PATTERNS_DATABASE_URL=new_url)
         assert migrate.current(new_url) == migrate.head()
 
     def test_sql_scripts_are_refused_with_a_reason(self, new_url: str) -> None:
-        assert "no offline migrations" in alembic("-x", f"url={new_url}", "upgrade", "head", "--sql").stderr
+        assert "no offline migrations" in str(alembic("-x", f"url={new_url}", "upgrade", "head", "--sql").status)
 
     def test_autogenerate_writes_a_revision_that_runs(self, tmp_path: Path, database_file: Path, url: str) -> None:
         shutil.copy(ROOT / "alembic.ini", tmp_path)

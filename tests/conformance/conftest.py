@@ -8,18 +8,16 @@ import pytest
 from sqlalchemy import AsyncAdaptedQueuePool, Engine, QueuePool, create_engine
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
-from ulid import ULID
 
-from blocking import blocking
+from blocking import blocking, opened
 from calls import Order, WatchedSession
+from connections import asyncio_url
 from error_patterns import AsyncErrorPatternRepository, ErrorPattern, ErrorPatternRepository
 
 
 @pytest.fixture(params=["file", "memory", "postgresql"])
 def url(request: pytest.FixtureRequest) -> str:
     """The URL of a database of the test's own."""
-    if request.param == "memory":  # shared by all connections of this process that name it
-        return f"sqlite:///file:{ULID()}?mode=memory&cache=shared&uri=true"
     found = request.getfixturevalue(f"{request.param}_url")
     assert isinstance(found, str)
     return found
@@ -34,12 +32,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def repository(kind: str, url: str, runner: asyncio.Runner) -> Generator[ErrorPatternRepository]:
     """A repository on that database; the async one does without `await` here."""
-    if kind == "sync":
-        opened = ErrorPatternRepository.open(url)
-    else:
-        opened = blocking(AsyncErrorPatternRepository.open(url), ErrorPatternRepository, runner)
-    with opened:
-        yield opened
+    with opened(kind, url, runner) as made:
+        yield made
 
 
 @pytest.fixture
@@ -72,9 +66,7 @@ def session_and_joined(kind: str, engine: Engine, runner: asyncio.Runner) -> Gen
         with WatchedSession(engine) as plain:
             yield Joined(plain, ErrorPatternRepository.in_session(plain), ErrorPatternRepository(lambda: plain))
         return
-    drivers = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg"}
-    async_url = engine.url.set(drivername=drivers[engine.dialect.name])
-    async_engine = create_async_engine(async_url, poolclass=AsyncAdaptedQueuePool)
+    async_engine = create_async_engine(asyncio_url(engine.url), poolclass=AsyncAdaptedQueuePool)
     async_session = AsyncSession(async_engine, sync_session_class=WatchedSession)
     joined = AsyncErrorPatternRepository.in_session(async_session)
     with blocking(async_session, Session, runner) as session:

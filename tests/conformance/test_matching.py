@@ -1,5 +1,9 @@
 """The same matches, scores and order on each database as from a loop over all patterns."""
 
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -23,6 +27,16 @@ def fill(repository: ErrorPatternRepository, patterns: list[ErrorPattern]) -> No
 
 def plain(matches: list[PatternMatch]) -> list[Match]:
     return [Match(match.pattern.pattern_id, match.score, match.matched_keywords) for match in matches]
+
+
+@contextmanager
+def bounded() -> Generator[None]:
+    """Set the bounds in each module of matching that has them."""
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (module for name, module in sys.modules.items() if name.startswith(matching.__name__)):
+            for name in BOUNDS.keys() & vars(module).keys():
+                patched.setattr(module, name, BOUNDS[name])
+        yield
 
 
 @on_any_store
@@ -53,9 +67,7 @@ def test_with_more_phrases_than_it_follows_it_gives_the_first_of_its_candidates(
     fill(repository, stored)
     reference = Reference(stored, common=BOUNDS["COMMON_TERM"])
     for context in contexts:
-        with pytest.MonkeyPatch.context() as patched:
-            for name, bound in BOUNDS.items():
-                patched.setattr(ranking, name, bound)
+        with bounded():
             found = plain(repository.rank_context(context, limit=2))
         candidates = reference.candidates(context, followed=BOUNDS["FOLLOWED"], candidates=BOUNDS["CANDIDATES"])
         assert found == [match for match in reference.rank(context) if match.pattern_id in candidates][:2]

@@ -1,10 +1,7 @@
 """What each database holds to by itself: the declared tables, and their rules for writes that bypass Python."""
 
-import subprocess
-import sys
 from collections.abc import Generator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, insert, inspect
@@ -14,8 +11,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from error_patterns import ErrorPattern, ErrorPatternRepository, migrate
 from error_patterns.database import create_engine
 from error_patterns.models.fields import MAX_FREQUENCY
+from programs import alembic_ok
 
-ROOT = Path(__file__).parents[2]
 TABLE = ErrorPattern.metadata.tables["error_patterns"]
 PATTERN_ID = "01HXYZ1234567890ABCDEFGH1J"
 BROKEN: dict[str, list[object]] = {
@@ -88,5 +85,5 @@ class TestPostgreSQL:
 
     def test_alembic_goes_down_and_up_again(self, url: str) -> None:
         for command in (["downgrade", "base"], ["upgrade", "head"], ["check"]):
-            subprocess.run([sys.executable, "-m", "alembic", "-x", f"url={url}", *command], cwd=ROOT, check=True)
+            alembic_ok("-x", f"url={url}", *command)
         assert migrate.check(url) == []

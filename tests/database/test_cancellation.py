@@ -6,19 +6,21 @@ import itertools
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import aiosqlite
 import anyio
 import pytest
-from sqlalchemy import Pool, create_engine, event, make_url
+from sqlalchemy import Connection, Pool, create_engine, event, make_url, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+import calls
 import servers
+from connections import asyncio_url, locked
 from error_patterns import (
     AsyncErrorPatternRepository,
     DatabaseUnavailableError,
@@ -28,13 +30,16 @@ from error_patterns import (
 
 Call = Callable[[AsyncErrorPatternRepository], Awaitable[object]]
 Content = list[dict[str, object]]
+T = TypeVar("T")
 
 PORT = ErrorPattern(pattern="Port in use", keywords=["port", "kafka"])
 DISK = ErrorPattern(pattern="Disk full", keywords=["disk"], frequency=7)
 NEW_ID = "01HXYZ1234567890ABCDEFGH1J"
 KNOWN = "ConnectionRefusedError: broker"
 ALL_WORDS = "port disk broker kafka postgres redis"
-NOT_COMPARED = {"pattern_id", "created_at", "last_seen"}  # they differ when a call runs again
+NOT_COMPARED = ("pattern_id", "created_at", "last_seen")  # they differ when a call runs again
+SLOW_ENDING = 0.003  # seconds, which are many steps of the event loop
+TABLES = [ErrorPattern.metadata.tables[f"error_pattern{end}"] for end in ("s", "_keywords", "_fingerprints")]
 
 
 class Interruption(BaseException):
@@ -59,24 +64,12 @@ async def two_writes_together(repository: AsyncErrorPatternRepository) -> None:
         await together.create(ErrorPattern(pattern="Broker down", keywords=["broker"]))
 
 
-READS: dict[str, Call] = {
-    "get": lambda repository: repository.get(PORT.pattern_id),
-    "list_all": lambda repository: repository.list_all(),
-    "match_context": lambda repository: repository.match_context(ALL_WORDS),
-    "rank_context": lambda repository: repository.rank_context(ALL_WORDS),
-    "count": lambda repository: repository.count(),
-    "statistics": lambda repository: repository.statistics(),
-}
-WRITES: dict[str, Call] = {
-    "create": lambda repository: repository.create(ErrorPattern(pattern="New", keywords=["redis"])),
-    "create_many": lambda repository: repository.create_many(
-        ErrorPattern(pattern=f"New {word}", keywords=[word]) for word in ("broker", "postgres", "redis")
-    ),
-    "update": lambda repository: repository.update(
-        ErrorPattern(pattern_id=PORT.pattern_id, pattern="Port taken", keywords=["redis"])
-    ),
-    "delete": lambda repository: repository.delete(PORT.pattern_id),
-    "record_failure of a new one": lambda repository: repository.record_failure("TimeoutError: redis"),
+def about_port(call: calls.Call) -> Call:
+    return lambda repository: call(repository, PORT)
+
+
+READS = {name: about_port(call) for name, call in calls.READS.items()}
+WRITES: dict[str, Call] = {name: about_port(call) for name, call in calls.SINGLE_WRITES.items()} | {
     "record_failure of a known one": lambda repository: repository.record_failure(KNOWN, keywords=["redis"]),
     "transaction": two_writes_together,
 }
@@ -204,27 +197,56 @@ async def at_each_suspension(
                 break
 
 
-class Watched:
-    """A repository with three patterns, and another one on the same database whose writes never wait for long."""
+class Reach(Protocol):
+    """Runs something in a transaction of a connection that waits for nobody."""
 
-    def __init__(self, repository: AsyncErrorPatternRepository, other: AsyncErrorPatternRepository) -> None:
+    async def __call__(self, work: Callable[[Connection], T]) -> T: ...
+
+
+def stored_rows(connection: Connection) -> list[list[dict[str, object]]]:
+    """Read all rows of all tables, while nobody else has a transaction that wrote."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("LOCK TABLE error_patterns IN SHARE ROW EXCLUSIVE MODE")
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    return [[dict(row) for row in connection.execute(select(table)).mappings()] for table in TABLES]
+
+
+class Watched:
+    """A repository with three patterns, and a way to its database beside it."""
+
+    def __init__(self, repository: AsyncErrorPatternRepository, reach: Reach) -> None:
         self.repository = repository
-        self.other = other
+        self._reach = reach
+        self._rows: list[list[dict[str, object]]] = []
 
     async def fill(self) -> Content:
         """Write what each call starts from."""
-        async with self.other.transaction() as together:
-            for stored in await together.list_all():
-                await together.delete(stored.pattern_id)
-            await together.create_many([PORT, DISK])
-            await together.record_failure(KNOWN)
+        if not self._rows:
+            await self.repository.create_many([PORT, DISK])
+            await self.repository.record_failure(KNOWN)
+            self._rows = await self._reach(stored_rows)
+        await self._reach(self._write_back)
         return await self.content()
 
     async def content(self) -> Content:
-        """All patterns, and those that matching finds, in a transaction that has to get its turn to write at once."""
-        async with self.other.transaction() as together:
-            found = [*await together.list_all(), *await together.match_context(ALL_WORDS, limit=None)]
-        return sorted((pattern.model_dump(exclude=NOT_COMPARED) for pattern in found), key=str)
+        """Read all that is stored, the index of keywords included, without what differs when a call runs again."""
+        patterns, *derived = await self._reach(stored_rows)
+        names = {row["pattern_id"]: row["pattern"] for row in patterns}
+        of_patterns = [{name: row[name] for name in row if name not in NOT_COMPARED} for row in patterns]
+        others = [row | {"pattern_id": names.get(row["pattern_id"], "nobody")} for rows in derived for row in rows]
+        return sorted([*of_patterns, *others], key=str)
+
+    async def patterns(self) -> set[object]:
+        """Read the texts of the patterns."""
+        return {row["pattern"] for row in await self.content() if "pattern" in row}
+
+    def _write_back(self, connection: Connection) -> None:
+        for table in reversed(TABLES):
+            connection.execute(table.delete())
+        for table, rows in zip(TABLES, self._rows, strict=True):
+            if rows:
+                connection.execute(table.insert(), rows)
 
     async def done_or_undone(
         self, call: Call, *, twice: bool = False, answered: bool = False, way: Way = by_its_task
@@ -244,31 +266,58 @@ class Watched:
 IMPATIENT = {"file": {"timeout": "1"}, "postgresql": {"options": "-c lock_timeout=1s"}}
 
 
+@contextmanager
+def reach_by_url(url: str, place: str) -> Generator[Reach]:
+    """Reach a database by a connection of our own, which needs no asyncio: that is quicker."""
+    driver = "sqlite" if place == "file" else "postgresql+psycopg"
+    engine = create_engine(make_url(url).set(drivername=driver).update_query_dict(IMPATIENT[place]))
+
+    async def reach(work: Callable[[Connection], T]) -> T:
+        with engine.begin() as connection:
+            return work(connection)
+
+    yield reach
+    engine.dispose()
+
+
+def reach_in_memory(repository: AsyncErrorPatternRepository) -> Reach:
+    """Reach a database by the one connection that there is to it."""
+
+    async def reach(work: Callable[[Connection], T]) -> T:
+        if work is stored_rows:  # the first look after a cancellation, which may not undo the next transaction
+            async with repository.transaction() as together:
+                await together.match_context(ALL_WORDS, limit=None)
+        async with engine_of(repository).begin() as connection:
+            return await connection.run_sync(work)
+
+    return reach
+
+
 @pytest.fixture(params=["file", "memory", "postgresql"])
 def watched(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Generator[Watched]:
-    repository = other = AsyncErrorPatternRepository.open("sqlite://")
-    if request.param != "memory":
-        url = request.getfixturevalue(f"{request.param}_url")
-        repository = AsyncErrorPatternRepository.open(url)
-        other = AsyncErrorPatternRepository.open(make_url(url).update_query_dict(IMPATIENT[request.param]))
-    runner.run(repository.count())  # so that a connection is there, and its making adds no suspensions
-    yield Watched(repository, other)
-    runner.run(repository.close())
-    runner.run(other.close())
+    with ExitStack() as stack:
+        if request.param == "memory":
+            repository = AsyncErrorPatternRepository.open("sqlite://")
+            reach = reach_in_memory(repository)
+        else:
+            url = request.getfixturevalue(f"{request.param}_url")
+            repository = AsyncErrorPatternRepository.open(url)
+            reach = stack.enter_context(reach_by_url(url, request.param))
+        runner.run(repository.count())  # so that a connection is there, and its making adds no suspensions
+        yield Watched(repository, reach)
+        runner.run(repository.close())
 
 
 @pytest.fixture(params=["file", "postgresql"])
 def on_a_plain_engine(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Generator[Watched]:
     """The same on an engine of the caller's, which has none of our settings."""
     url = request.getfixturevalue(f"{request.param}_url")
-    driver = "sqlite+aiosqlite" if request.param == "file" else "postgresql+psycopg"
-    engine = create_async_engine(make_url(url).set(drivername=driver))
-    impatient = create_async_engine(engine.url.update_query_dict(IMPATIENT[request.param]))
+    engine = create_async_engine(asyncio_url(url))
     repository = AsyncErrorPatternRepository(async_sessionmaker(engine))
     runner.run(repository.count())
-    yield Watched(repository, AsyncErrorPatternRepository(async_sessionmaker(impatient)))
+    with reach_by_url(url, request.param) as reach:
+        yield Watched(repository, reach)
     runner.run(engine.dispose())
-    runner.run(impatient.dispose())
 
 
 @pytest.fixture(params=["file", "postgresql"])
@@ -286,7 +335,7 @@ def slow_endings() -> Generator[None]:
         if isinstance(driver, aiosqlite.Connection):
             assert driver._connection is not None  # the connection of sqlite3: aiosqlite's method has to be awaited
             driver._connection.set_trace_callback(
-                lambda sql: time.sleep(0.005) if sql.startswith(("COMMIT", "ROLLBACK")) else None
+                lambda sql: time.sleep(SLOW_ENDING) if sql.startswith(("COMMIT", "ROLLBACK")) else None
             )
 
     event.listen(Pool, "connect", slow_down)
@@ -310,12 +359,14 @@ class TestCall:
     ) -> None:
         runner.run(watched.done_or_undone(call, way=by_a_scope_of_anyio))
 
+    @pytest.mark.slow
     @long_writes
     def test_that_is_cancelled_twice_is_done_or_undone(
         self, watched: Watched, runner: asyncio.Runner, call: Call
     ) -> None:
         runner.run(watched.done_or_undone(call, twice=True))
 
+    @pytest.mark.slow
     @each_moment
     @pytest.mark.usefixtures("slow_endings")
     def test_is_over_when_its_task_is(self, file_url: str, runner: asyncio.Runner, answered: bool) -> None:
@@ -325,11 +376,12 @@ class TestCall:
                 with ErrorPatternRepository.open(file_url) as other:
                     async for _ in at_each_suspension(lambda: repository.record_failure(KNOWN), answered=answered):
                         seen = other.list_all()
-                        await asyncio.sleep(0.02)
+                        await asyncio.sleep(3 * SLOW_ENDING)
                         assert other.list_all() == seen
 
         runner.run(check())
 
+    @pytest.mark.slow
     @each_way
     @pytest.mark.usefixtures("slow_endings")
     def test_does_not_reach_into_the_next_transaction(self, runner: asyncio.Runner, way: Way, twice: bool) -> None:
@@ -388,9 +440,7 @@ class TestTransaction:
                     assert await watched.content() == before
                 else:
                     done += 1
-                    assert not {PORT.pattern_id, DISK.pattern_id} & {
-                        p.pattern_id for p in await watched.other.list_all()
-                    }
+                    assert not {PORT.pattern, DISK.pattern} & await watched.patterns()
                     if not has_more:
                         return
 
@@ -399,6 +449,7 @@ class TestTransaction:
 
 
 class TestSessionOfTheCaller:
+    @pytest.mark.slow
     @each_moment
     @pytest.mark.usefixtures("slow_endings")
     def test_is_done_or_undone(self, watched: Watched, runner: asyncio.Runner, answered: bool) -> None:
@@ -443,7 +494,7 @@ class TestSessionOfTheCaller:
                     with suppress(DatabaseUnavailableError):
                         await inside.delete(PORT.pattern_id)
                         await session.commit()
-                        assert await watched.other.get(PORT.pattern_id) is None
+                        assert PORT.pattern not in await watched.patterns()
                         await watched.fill()
                     await session.rollback()
                     assert await watched.content() == before
@@ -493,15 +544,6 @@ class TestCreateMany:
             assert await watched.repository.count() == 0
 
         runner.run(check())
-
-
-@contextmanager
-def locked(url: str) -> Generator[None]:
-    engine = create_engine(url)
-    with engine.connect() as other:
-        other.exec_driver_sql("BEGIN IMMEDIATE" if url.startswith("sqlite") else "LOCK TABLE error_patterns")
-        yield
-    engine.dispose()
 
 
 class TestWaiting:

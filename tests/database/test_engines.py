@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,6 +19,8 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.attributes import set_attribute
 
+from calls import READS, WRITES, Write, each_write
+from connections import engine_of
 from error_patterns import (
     DatabaseRejectedError,
     DatabaseUnavailableError,
@@ -28,28 +30,8 @@ from error_patterns import (
     PatternNotFoundError,
     SchemaOutOfDateError,
 )
-from error_patterns.database import create_engine
 
-Call = Callable[[ErrorPatternRepository], object]
-
-STORED_ID = "01HXYZ1234567890ABCDEFGH1J"
-WRITES: list[Call] = [
-    lambda repository: repository.create(ErrorPattern(pattern="Port in use")),
-    lambda repository: repository.create_many([ErrorPattern(pattern="Port in use")]),
-    lambda repository: repository.update(ErrorPattern(pattern_id=STORED_ID, pattern="Port taken")),
-    lambda repository: repository.delete(STORED_ID),
-    lambda repository: repository.record_failure("Port in use"),
-]
-WRITE_NAMES = ["create", "create_many", "update", "delete", "record_failure"]
-
-
-@contextmanager
-def engine_of(url: str) -> Generator[Engine]:
-    made = create_engine(url)
-    try:
-        yield made
-    finally:
-        made.dispose()
+STORED = ErrorPattern(pattern_id="01HXYZ1234567890ABCDEFGH1J", pattern="Port in use")
 
 
 @pytest.fixture
@@ -184,12 +166,13 @@ class TestPasswords:
 
 
 class TestLocked:
-    @pytest.mark.parametrize("write", WRITES, ids=WRITE_NAMES)
+    @each_write
     def test_a_write_says_so_after_the_timeout(
-        self, on_engine: ErrorPatternRepository, database_file: Path, write: Call
+        self, on_engine: ErrorPatternRepository, database_file: Path, write: Write
     ) -> None:
+        on_engine.create(STORED.model_copy())
         with locked(database_file), pytest.raises(DatabaseUnavailableError, match="locked by another writer"):
-            write(on_engine)
+            write(on_engine, STORED)
 
     def test_reads_go_on(self, on_engine: ErrorPatternRepository, database_file: Path) -> None:
         with locked(database_file):
@@ -229,17 +212,17 @@ class TestArgumentsOfPsycopg:
 class TestReadOnly:
     @pytest.fixture
     def read_only(self, repository: ErrorPatternRepository, database_file: Path) -> Generator[ErrorPatternRepository]:
-        repository.create(ErrorPattern(pattern_id=STORED_ID, pattern="Port in use"))
+        repository.create(STORED.model_copy())
         with ErrorPatternRepository.open(f"sqlite:///file:{database_file}?mode=ro&uri=true") as opened:
             yield opened
 
     def test_reading_works(self, read_only: ErrorPatternRepository) -> None:
         assert [pattern.pattern for pattern in read_only.match_context("port in use")] == ["Port in use"]
 
-    @pytest.mark.parametrize("write", WRITES, ids=WRITE_NAMES)
-    def test_a_write_says_so(self, read_only: ErrorPatternRepository, write: Call) -> None:
+    @each_write
+    def test_a_write_says_so(self, read_only: ErrorPatternRepository, write: Write) -> None:
         with pytest.raises(DatabaseUnavailableError, match="read-only"):
-            write(read_only)
+            write(read_only, STORED)
 
     def test_migrating_says_so(self, tmp_path: Path) -> None:
         (tmp_path / "empty.db").touch()
@@ -325,16 +308,13 @@ class TestRejected:
         with pytest.raises(DatabaseRejectedError, match="CHECK constraint failed: ck_error_patterns_frequency"):
             on_engine.create(broken_rule())
 
-    @pytest.mark.parametrize(
-        "call",
-        [*WRITES, ErrorPatternRepository.count, ErrorPatternRepository.list_all, ErrorPatternRepository.statistics],
-    )
-    def test_a_missing_schema_gives_the_command_that_makes_it(self, tmp_path: Path, call: Call) -> None:
+    @pytest.mark.parametrize("call", [*READS.values(), *WRITES.values()], ids=[*READS, *WRITES])
+    def test_a_missing_schema_gives_the_command_that_makes_it(self, tmp_path: Path, call: Write) -> None:
         with (
             engine_of(f"sqlite:///{tmp_path / 'empty.db'}") as engine,
             pytest.raises(ErrorPatternsError, match="run: error-patterns db upgrade"),
         ):
-            call(ErrorPatternRepository(sessionmaker(engine)))
+            call(ErrorPatternRepository(sessionmaker(engine)), STORED)
 
 
 class TestConnections:
@@ -364,11 +344,11 @@ class TestConnections:
             together.update(ErrorPattern(pattern="Port in use"))
         assert pool.checkedout() == 0
 
-    @pytest.mark.parametrize("call", [WRITES[0], ErrorPatternRepository.list_all], ids=["create", "list_all"])
+    @pytest.mark.parametrize("call", [WRITES["create"], READS["list_all"]], ids=["create", "list_all"])
     def test_none_is_left_checked_out_by_a_success(
-        self, on_engine: ErrorPatternRepository, pool: QueuePool, call: Call
+        self, on_engine: ErrorPatternRepository, pool: QueuePool, call: Write
     ) -> None:
-        call(on_engine)
+        call(on_engine, STORED)
         assert pool.checkedout() == 0
 
     def test_none_is_left_open_by_a_refusal_to_open(self, tmp_path: Path) -> None:

@@ -575,6 +575,7 @@ def test_patterns_that_differ_in_a_field_are_not_equal(change: Fields) -> None:
     assert pattern.model_copy(update=change) != pattern
 
 
+@pytest.mark.slow
 def test_import_leaves_the_naming_convention_of_sqlmodel_alone() -> None:
     script = """
 from sqlmodel import SQLModel

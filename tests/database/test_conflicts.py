@@ -1,8 +1,6 @@
 """Transactions of PostgreSQL in conflict: a call that was undone is repeated, and no call happens twice."""
 
 import asyncio
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +11,11 @@ import pytest
 from sqlalchemy import URL, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, sessionmaker
+from tenacity import wait_random_exponential
 
 import servers
-from blocking import blocking
+from blocking import blocking, opened
+from children import open_and_close, open_and_close_async, started
 from error_patterns import (
     AsyncErrorPatternRepository,
     DatabaseUnavailableError,
@@ -36,17 +36,6 @@ BATCH = 1_000  # as many patterns as one INSERT takes
 def url(postgresql_url: str) -> str:
     """The URL of a migrated PostgreSQL database of the test's own."""
     return postgresql_url
-
-
-@contextmanager
-def opened(kind: str, url: str, runner: asyncio.Runner) -> Generator[ErrorPatternRepository]:
-    """A repository, or an async one whose calls need no `await`."""
-    if kind == "sync":
-        repository = ErrorPatternRepository.open(url)
-    else:
-        repository = blocking(AsyncErrorPatternRepository.open(url), ErrorPatternRepository, runner)
-    with repository:
-        yield repository
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -244,6 +233,12 @@ def update_known(repository: ErrorPatternRepository) -> None:
     repository.update(known)
 
 
+@pytest.fixture
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls are repeated at once: twenty attempts would take seconds, and wait for nobody here."""
+    monkeypatch.setattr(wait_random_exponential, "__call__", lambda wait, retry_state: 0)
+
+
 class TestConflict:
     @pytest.mark.parametrize(
         ("call", "frequencies"),
@@ -270,6 +265,7 @@ class TestConflict:
         assert attempts(url) > 2
         assert [p.frequency for p in repository.list_all()] == frequencies
 
+    @pytest.mark.usefixtures("no_waits")
     def test_without_end_is_reported_as_a_conflict_after_a_number_of_attempts(
         self, repository: ErrorPatternRepository, url: str
     ) -> None:
@@ -376,6 +372,8 @@ def own_databases() -> Generator[servers.Databases]:
         made.close()
 
 
+@pytest.mark.postgres
+@pytest.mark.slow
 class TestUnknownOutcome:
     """A commit that is there, and whose connection breaks before the caller hears of it."""
 
@@ -414,24 +412,6 @@ class TestUnknownOutcome:
         assert [p.frequency for p in repository.list_all()] == [1]
 
 
-OPEN = """
-import sys
-from error_patterns import ErrorPatternRepository
-
-ErrorPatternRepository.open(sys.argv[1]).close()
-"""
-
-OPEN_ASYNC = """
-import asyncio, sys
-from error_patterns import AsyncErrorPatternRepository
-
-async def open_and_close():
-    await (await AsyncErrorPatternRepository.open(sys.argv[1])).close()
-
-asyncio.run(open_and_close())
-"""
-
-
 @contextmanager
 def nobody_migrates(url: URL) -> Generator[None]:
     """Let everybody who makes the first table of a database wait until the end of this."""
@@ -443,19 +423,18 @@ def nobody_migrates(url: URL) -> Generator[None]:
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_many_processes_may_open_one_empty_database_at_once(databases: servers.Databases) -> None:
     empty = databases.empty()
     waiting = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     with ExitStack() as stack:
         with nobody_migrates(empty):
-            processes = [
-                stack.enter_context(
-                    subprocess.Popen([sys.executable, "-c", script, empty.render_as_string(hide_password=False)])
-                )
-                for script in [OPEN, OPEN_ASYNC] * 2
+            children = [
+                stack.enter_context(started(opens, empty.render_as_string(hide_password=False)))
+                for opens in [open_and_close, open_and_close_async] * 2
             ]
-            servers.wait_until(empty, f"SELECT count(*) = {len(processes)} {waiting}", seconds=120)
-        ends = [process.wait() for process in processes]
+            servers.wait_until(empty, f"SELECT count(*) = {len(children)} {waiting}", seconds=120)
+        ends = [child.end() for child in children]
     databases.drop(empty)
     assert ends == [0] * 4
 
@@ -463,7 +442,10 @@ def test_many_processes_may_open_one_empty_database_at_once(databases: servers.D
 class TestMergedMeanwhile:
     """While a merge is not committed yet, a failure of what it merges is recorded, and waits."""
 
-    BLOCKED = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0)"
+    BLOCKED = (
+        "SELECT EXISTS (SELECT FROM pg_stat_activity"
+        " WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0)"
+    )
 
     def recorded_meanwhile(
         self, url: str, happens: Callable[[ErrorPatternRepository], None]

