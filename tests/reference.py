@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from error_patterns import ErrorPattern
 from error_patterns.matching import CANDIDATES, COMMON_TERM, FOLLOWED
-from error_patterns.text import Words, phrases_of, term_of
+from error_patterns.text.words import Words, phrases_of, term_of
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 
 from error_patterns.matching import RELEVANT_SCORE
 from error_patterns.models.results import PatternMatch
-from error_patterns.text import cut, one_line
+from error_patterns.text.sanitize import cut, one_line
 
 _HEADER = (
     "## Known failures that this resembles, the likeliest first\n\n"

@@ -13,7 +13,7 @@ import stoppable
 from error_patterns import ErrorPattern, ErrorPatternRepository
 from error_patterns.failures.parse import MAX_MESSAGE_KEYWORDS, failure_text, parse_failure
 from error_patterns.models.fields import MAX_KEYWORDS, MAX_PATTERN_CHARACTERS
-from error_patterns.text import cut
+from error_patterns.text.sanitize import cut
 
 TRACEBACK = """\
 Traceback (most recent call last):

@@ -7,18 +7,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import stoppable
-from error_patterns.text import (
-    MAX_TERM_CHARACTERS,
-    TERM_WORDS,
-    Words,
-    cut,
-    is_storable,
-    one_line,
-    phrases_of,
-    storable,
-    term_of,
-    visible,
-)
+from error_patterns.text.sanitize import cut, is_storable, one_line, storable, visible
+from error_patterns.text.words import MAX_TERM_CHARACTERS, TERM_WORDS, Words, phrases_of, term_of
 
 # What text from the wild is made of: every code point, with what the rules treat specially much more often.
 ANY_TEXT = st.text(
@@ -331,7 +321,7 @@ class TestAnyText:
         # Hours, if NFKC were to sort that many marks, or if the search began anew at each word.
         stoppable.run(
             r"""
-            from error_patterns.text import Words
+            from error_patterns.text.words import Words
             assert Words("a" + "\u0301\u0323" * 500_000).terms()
             assert not Words("a " * 500_000).contains(("a",) * 4_999 + ("b",))
             """

@@ -31,7 +31,7 @@ from error_patterns.cli.terminal import (
 from error_patterns.errors import ErrorPatternsError, PatternNotFoundError
 from error_patterns.models import ErrorPattern
 from error_patterns.repository import ErrorPatternRepository
-from error_patterns.text import one_line, storable, visible
+from error_patterns.text.sanitize import one_line, storable, visible
 
 app: typer.Typer = typer.Typer(
     help="A durable memory of recurring failures: record them, and find those that a context resembles.",

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from error_patterns.models import ErrorPattern
 from error_patterns.repository import ErrorPatternRepository
-from error_patterns.text import cut, one_line
+from error_patterns.text.sanitize import cut, one_line
 
 DEFAULT_URL = "sqlite:///error_patterns.db"
 

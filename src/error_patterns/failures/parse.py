@@ -15,7 +15,8 @@ from error_patterns.failures.stacks.jvm_js_dotnet import simple_name
 from error_patterns.failures.stacks.python import has_python_frames
 from error_patterns.failures.tool_output import error_lines, is_pytest_output
 from error_patterns.redaction import EVERY_RULE, Redaction
-from error_patterns.text import camel_parts, storable
+from error_patterns.text.sanitize import storable
+from error_patterns.text.words import camel_parts
 
 FINGERPRINT_PREFIX = "3:"
 """The version of the parser, in front of each fingerprint. A parser that yields other fingerprints gets a new one."""

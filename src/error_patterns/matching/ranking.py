@@ -20,7 +20,7 @@ from error_patterns.matching import queries
 from error_patterns.matching.queries import Phrase
 from error_patterns.matching.score import COMMON_TERM, Candidate, weigh
 from error_patterns.models import PatternMatch
-from error_patterns.text import Words
+from error_patterns.text.words import Words
 
 FOLLOWED = 1_000
 """The number of phrases that a question with a limit follows to their patterns."""

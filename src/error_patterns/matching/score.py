@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from error_patterns.matching.queries import CandidateRow
 from error_patterns.models import ErrorPattern, PatternMatch
 from error_patterns.models.keyword_index import MAX_WORDS, PATTERN_TEXT
-from error_patterns.text import TERM_WORDS, Words, phrases_of, term_of
+from error_patterns.text.words import TERM_WORDS, Words, phrases_of, term_of
 
 RELEVANT_SCORE = 0.42
 """The score from which a match is worth an agent's attention.

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, StringConstraints
 from ulid import ULID
 
-from error_patterns.text import cut, is_storable
+from error_patterns.text.sanitize import cut, is_storable
 
 MAX_PATTERN_CHARACTERS = 10_000
 MAX_KEYWORDS = 64

@@ -11,7 +11,7 @@ from sqlalchemy.schema import conv
 from sqlmodel import SQLModel
 
 from error_patterns.models.fields import ULID_CHARACTERS
-from error_patterns.text import MAX_TERM_CHARACTERS, phrases_of, term_of
+from error_patterns.text.words import MAX_TERM_CHARACTERS, phrases_of, term_of
 
 MAX_WORDS = 2**15 - 1  # of the column; compatibility forms such as ㌖ are several words a character
 PATTERN_TEXT = -1

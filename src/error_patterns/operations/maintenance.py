@@ -17,7 +17,7 @@ from error_patterns.models import ErrorPattern
 from error_patterns.models.fields import KEPT_FAILURES, MAX_CHECKS, MAX_FREQUENCY, MAX_KEYWORDS, as_utc, known_id
 from error_patterns.operations import aliases
 from error_patterns.operations.update import join_distinct, set_unvalidated
-from error_patterns.text import is_cut
+from error_patterns.text.sanitize import is_cut
 
 
 def prune(session: Session, *, not_seen_since: datetime, keep_with_checks: bool = True) -> int:

@@ -18,7 +18,7 @@ from error_patterns.operations import aliases
 from error_patterns.operations.crud import row_values
 from error_patterns.operations.update import join_distinct, set_unvalidated
 from error_patterns.redaction import Redaction
-from error_patterns.text import cut
+from error_patterns.text.sanitize import cut
 
 
 class Observation(NamedTuple):
