@@ -53,11 +53,6 @@ _LONG_BEYOND_ASCII = re.compile("[^\x00-\x7f]{31,}")  # the search for marks is 
 _ASCII_RUNS = re.compile(r"[^\W_]+")
 
 
-def _find_runs(normal: str) -> list[str]:
-    """Return the runs of characters that make words."""
-    return (_ASCII_RUNS if normal.isascii() else _unicode_runs()).findall(normal)
-
-
 @functools.cache
 def _unicode_runs() -> re.Pattern[str]:
     """Compile the expression for words with combining marks, which Hindi and others need and `re` leaves out."""
@@ -102,20 +97,28 @@ def stem(word: str) -> str:
 
 def _word_forms(run: str) -> tuple[str, tuple[str, ...]]:
     """Return a run as one word, and as the words of its parts."""
-    return _cached_word_forms(run) if len(run) <= 64 else _make_word_forms(run)  # bounds the memory of the cache
-
-
-def _make_word_forms(run: str) -> tuple[str, tuple[str, ...]]:
     if len(run) > 2 and run[-1] == "s" and run[:-1].isupper():  # APIs, IDs
         run = run[:-1]
     return stem(_fold(run)), tuple(stem(_fold(part)) for part in camel_parts(run))
 
 
-_cached_word_forms = functools.lru_cache(maxsize=65_536)(_make_word_forms)
+_cached_word_forms = functools.lru_cache(maxsize=65_536)(_word_forms)
 
 
 def _fold(run: str) -> str:
     return unicodedata.normalize("NFKC", run.casefold())  # casefold decomposes some letters
+
+
+def _word_sequences(normal: str) -> list[list[str]]:
+    """Return the runs of a text by their parts, and whole where that differs. A text without words has no sequence."""
+    runs = (_ASCII_RUNS if normal.isascii() else _unicode_runs()).findall(normal)
+    # Long runs are left out of the cache, to bound its memory.
+    forms = [(_cached_word_forms if len(run) <= 64 else _word_forms)(run) for run in runs]
+    parts = [part for _, run_parts in forms for part in run_parts]
+    wholes = [whole for whole, _ in forms]
+    if not runs:
+        return []
+    return [parts] if parts == wholes else [parts, wholes]
 
 
 class Words:
@@ -124,17 +127,12 @@ class Words:
     def __init__(self, text: str) -> None:
         """Split the text into words; any text will do."""
         normal = _normalize(text)
-        runs = _find_runs(normal)
-        forms = {run: _word_forms(run) for run in set(runs)}
-        parts = [part for run in runs for part in forms[run][1]]
-        wholes = [forms[run][0] for run in runs]
-        self._word_sequences = [parts] if parts == wholes else [parts, wholes]
-        self._symbol_runs = _symbol_runs(normal)
+        self._sequences = (*_word_sequences(normal), *_symbol_runs(normal))
 
     def terms(self) -> set[str]:
         """Return the index term of every phrase that can begin anywhere in the text."""
         terms: set[str] = set()
-        for sequence in (*self._word_sequences, *self._symbol_runs):
+        for sequence in self._sequences:
             phrases = list(sequence)
             terms.update(phrases)
             for length in range(1, TERM_WORDS):
@@ -152,7 +150,7 @@ class Words:
     @functools.cached_property
     def _searchable(self) -> str:
         """The sequences as one string. Its separators are white space, which no word holds."""
-        return "\n".join(f" {' '.join(sequence)} " for sequence in (*self._word_sequences, *self._symbol_runs))
+        return "\n".join(f" {' '.join(sequence)} " for sequence in self._sequences)
 
 
 def phrases_of(text: str) -> tuple[tuple[str, ...], ...]:
@@ -161,12 +159,7 @@ def phrases_of(text: str) -> tuple[tuple[str, ...], ...]:
     Most keywords have one phrase, `ImportError` has two, white space has none. A text without words is its symbols.
     """
     normal = _normalize(text)
-    forms = [_word_forms(run) for run in _find_runs(normal)]
-    if not forms:
-        return tuple(tuple(run) for run in _symbol_runs(normal))
-    parts = tuple([part for _, run_parts in forms for part in run_parts])  # quicker than of a generator
-    wholes = tuple([whole for whole, _ in forms])
-    return (parts,) if parts == wholes else (parts, wholes)
+    return tuple(map(tuple, _word_sequences(normal) or _symbol_runs(normal)))
 
 
 def term_of(phrase: tuple[str, ...]) -> str:
