@@ -17,12 +17,6 @@ No secret is a value that only names a secret, refers to one, or describes one:
 
 import re
 
-from error_patterns.redaction.rules import Kind
-from error_patterns.redaction.sensitive_names import NameKind, name_kind
-
-# The search goes on inside a harmless value, as it can hold names. This bound keeps that linear.
-_MAX_HARMLESS_CHARACTERS = 200
-
 _PLACEHOLDER = re.compile(
     r"(?:\[redacted\]?|[\W_])*+|\$\{.*|\$\(.*|\$(?:env:)?[a-z_]+|%\(?[a-z_]+\)?s?%?|(?:bearer |basic )?\{.*\}|<.*>|"
     r"(?:\*{3}|\.{3}|…).*|x{3,}|-----BEGIN .*|(?:~|\.{1,2})/.*|[a-z]:\\.*|(?:arn|vault|op|env|file|secretref):.*|"
@@ -40,7 +34,6 @@ _HARMLESS_WORDS = frozenset(
     "unknown unset valid varchar was were when will with would wrong yield your".split()
 )
 _DEFECTS = frozenset("blank empty hidden long masked short strong too valid weak".split())
-_COMPARISONS = frozenset(("==", "===", "!=", "!=="))
 # Short words, and the versions in requirements of packages.
 _COMPARED = re.compile(r"(?=.{1,20}$)[a-z]+(?:[ '_-][a-z]+)*[.!?:]?|\d+(?:\.\d+)+", re.IGNORECASE)
 _RANDOM = re.compile(
@@ -70,57 +63,53 @@ _TOKEN_TYPE = re.compile(r"[A-Z_]{2,20}")  # of a parser
 _VARIABLE = re.compile(_NAME_LIKE_SECRETS, re.IGNORECASE)
 
 
-def is_secret(match: re.Match[str], kind: Kind) -> bool:
-    """Return whether the group `secret` of a match holds a secret, by the rules in the docstring of the module."""
-    value = match["secret"]
-    if len(value) > _MAX_HARMLESS_CHARACTERS:
-        return True
-    if _PLACEHOLDER.fullmatch(value):
-        return False
-    if kind is Kind.SHAPE:
-        return True
-    if kind is Kind.RANDOM:
-        return _looks_random(value)
-    return _first_word(value) not in _HARMLESS_WORDS and _is_secret_of_name(match, kind)
+def is_real(match: re.Match[str]) -> bool:
+    """Return whether the group `secret` of a match is a real value, and no placeholder."""
+    return _PLACEHOLDER.fullmatch(match["secret"]) is None
 
 
-def _looks_random(value: str) -> bool:
-    return _RANDOM.fullmatch(value) is not None
+def is_random(match: re.Match[str]) -> bool:
+    """Return whether the value looks random."""
+    return is_real(match) and _RANDOM.fullmatch(match["secret"]) is not None
+
+
+def is_no_word(match: re.Match[str]) -> bool:
+    """Return whether the value does not begin with a word of prose."""
+    return is_real(match) and _first_word(match["secret"]) not in _HARMLESS_WORDS
 
 
 def _first_word(value: str) -> str:
     return value.casefold().split()[0].strip(".,:;!?")
 
 
-def _is_secret_of_name(match: re.Match[str], kind: Kind) -> bool:
-    name = name_kind(match)
-    if name is NameKind.AMBIGUOUS:
-        return _looks_random(match["secret"])
-    if kind is Kind.NAMED:
-        return True
-    if name is NameKind.PHRASE:
-        return _WITH_DIGIT.fullmatch(match["secret"]) is not None
-    if match["sign"].strip(":") in {"is", "was"}:
+def is_named_secret(match: re.Match[str]) -> bool:
+    """Return whether the value is a secret, in an expression with `NAME`."""
+    return is_no_word(match) and (match["ambiguous"] is None or is_random(match))
+
+
+def is_assigned_secret(match: re.Match[str]) -> bool:
+    """Return whether the value is a secret, in an expression with `NAME` and the groups `sign` and `quote`."""
+    if match["ambiguous"] is not None or not is_named_secret(match):
+        return is_named_secret(match)
+    value, sign, is_quoted = match["secret"], match["sign"], match["quote"] is not None
+    if match["phrase"] is not None:
+        return _WITH_DIGIT.fullmatch(value) is not None
+    if sign.strip(":") in {"is", "was"}:
         return _is_secret_in_sentence(match)
-    return _is_assigned_secret(match)
+    if sign in {"==", "===", "!=", "!=="} and (_COMPARED.fullmatch(value) or not (is_quoted or sign == "==")):
+        return False
+    return is_quoted or not (_is_code(match) or _is_prose(match))
 
 
 def _is_secret_in_sentence(match: re.Match[str]) -> bool:
     value = match["secret"]
     if "pass" not in match["name"].casefold():
-        return _looks_random(value)
+        return is_random(match)
     if match["quote"] is not None and _first_word(value) not in _DEFECTS:
         return True
     # A number that more words follow counts something.
     is_pin = len(value) >= 4 and value.isdigit() and _LAST_OF_LINE.match(match.string, match.end()) is not None
     return is_pin or _WITH_DIGIT.fullmatch(value) is not None
-
-
-def _is_assigned_secret(match: re.Match[str]) -> bool:
-    sign, is_quoted = match["sign"], match["quote"] is not None
-    if sign in _COMPARISONS and (_COMPARED.fullmatch(match["secret"]) or not (is_quoted or sign == "==")):
-        return False
-    return is_quoted or not (_is_code(match) or _is_prose(match))
 
 
 def _is_code(match: re.Match[str]) -> bool:

@@ -5,13 +5,14 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Final
 
-from error_patterns.redaction.false_positives import is_secret
 from error_patterns.redaction.rules import REDACTION_RULES, RULES, Rule
 
 _MASK = "[redacted]"
 # Beside a mask, another secret can seem to begin. One more pass finds almost all of those. The bound keeps texts linear
 # that were made to need many.
 _MAX_PASSES = 4
+# The search goes on inside a harmless value, as it can hold names. This bound keeps that linear.
+_MAX_HARMLESS_CHARACTERS = 200
 
 
 def _hide_secrets(rule: Rule, text: str) -> str:
@@ -19,7 +20,7 @@ def _hide_secrets(rule: Rule, text: str) -> str:
     done = position = 0
     while match := rule.pattern.search(text, position):
         start, end = match.span("secret")
-        if is_secret(match, rule.kind):
+        if end - start > _MAX_HARMLESS_CHARACTERS or rule.is_secret(match):
             kept += text[done:start], _MASK
             done = position = end
         else:
@@ -70,18 +71,14 @@ class Redaction:
         reveal further ones, more than three times over.
         """
         for _ in range(_MAX_PASSES):
-            redacted = self._redact_once(text)
-            if redacted == text:
+            before = text
+            for pattern in self.patterns:
+                text = _MASK.join(re.sub(pattern, _hide_match, part) for part in text.split(_MASK))
+            for rule in RULES:
+                if rule.name not in self.without:
+                    text = _hide_secrets(rule, text)
+            if text == before:
                 break
-            text = redacted
-        return text
-
-    def _redact_once(self, text: str) -> str:
-        for pattern in self.patterns:
-            text = _MASK.join(re.sub(pattern, _hide_match, part) for part in text.split(_MASK))
-        for rule in RULES:
-            if rule.name not in self.without:
-                text = _hide_secrets(rule, text)
         return text
 
 

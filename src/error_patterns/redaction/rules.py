@@ -2,44 +2,31 @@ r"""The rules of redaction: expressions for the places where a secret can stand 
 
 A rule finds a secret by its shape (a token of a known service, a private key) or by its place (the password of a URL,
 the value of `api_key=`). By place, a quoted value ends at its closing quote. An unquoted value ends at white space, or
-at the delimiter before the next name. `false_positives` judges each match by the kind of its expression.
+at the delimiter before the next name. A function of `false_positives` judges each match.
 """
 
 import functools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Final
 
+from error_patterns.redaction.false_positives import is_assigned_secret, is_named_secret, is_no_word, is_random, is_real
 from error_patterns.redaction.sensitive_names import NAME
 
-
-class Kind(Enum):
-    """The way in which a match is judged, and the groups that it has beside `secret`."""
-
-    SHAPE = auto()
-    """Every value is a secret, unless it is a placeholder."""
-
-    RANDOM = auto()
-    """Only a value that looks random is a secret."""
-
-    NAMED = auto()
-    """The group `name` announces a secret. Words of prose are none."""
-
-    ASSIGNED = auto()
-    """The groups `name` and `sign` announce a secret. Prose and code are none, unless the group `quote` matched."""
+_Judge = Callable[[re.Match[str]], bool]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """An expression whose group `secret` is hidden where `false_positives` judges it to be a secret.
+    """An expression whose group `secret` is hidden where `is_secret` accepts the match.
 
     Rules of one name belong together: callers switch them off by that name.
     """
 
     name: str
-    kind: Kind
     expression: str
+    is_secret: _Judge = is_real
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -67,8 +54,8 @@ _BEFORE_OPTION = r"(?:[^\n\\|;&]|\\\n?){0,120}?[ \t]"
 _ARGUMENT = r"[\"']?(?P<secret>(?<=')[^'\n]+|(?<=\")[^\"\n]+|(?<![\"'])[^\s\"',]+)"
 _AUTHORIZATION = r"(?i)authorization\\{0,8}[\"']?[ \t]*+[:=,][ \t]*+b?\\{0,8}[\"']?"
 
-# By name. A string alone is of the kind SHAPE.
-_EXPRESSIONS: Final[dict[str, tuple[str | tuple[Kind, str], ...]]] = {
+# By name. A string alone finds secrets of any form.
+_EXPRESSIONS: Final[dict[str, tuple[str | tuple[str, _Judge], ...]]] = {
     # A key without an end is cut off: it is hidden to the end of the text, unless prose mentions its first line only.
     "private-key": (
         r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?P<secret>"
@@ -91,7 +78,7 @@ _EXPRESSIONS: Final[dict[str, tuple[str | tuple[Kind, str], ...]]] = {
         r"[Bb](?<!\w.)(?i:earer)[ \t]+(?P<secret>(?=[\w.~+/=-]{0,40}\d)[\w.~+/=-]{12,})",
         r"[Bb]asic[ \t]+(?P<secret>(?=[A-Za-z+/]{0,60}\d)(?=[a-z\d+/]{0,60}[A-Z])(?=[A-Z\d+/]{0,60}[a-z])"
         r"(?:[\w+/]{4}){3,}(?:[\w+/]{4}|[\w+/]{3}=|[\w+/]{2}==)(?![\w+/=-]))",
-        (Kind.RANDOM, r"AUTH (?:LOGIN|PLAIN) (?P<secret>[\w+/]{8,}={0,2})"),
+        (r"AUTH (?:LOGIN|PLAIN) (?P<secret>[\w+/]{8,}={0,2})", is_random),
         r"> PASS (?<=^> PASS )(?P<secret>\S+)$",
         r"(?i)\(b?[\"'][\w-]{0,40}(?:key|password|secret|token)[\"'],[ \t]*b?[\"']"
         r"(?P<secret>(?=[a-z_]{0,99}[^a-z_\"'])[^\"'\n]+)[\"']\)",
@@ -106,17 +93,17 @@ _EXPRESSIONS: Final[dict[str, tuple[str | tuple[Kind, str], ...]]] = {
     "assignment": (
         # Most words are no names. A first look at what follows saves most of the time.
         (
-            Kind.ASSIGNED,
             rf"(?i)(?<![\w.-])(?=[\w.-]++[\\\"'\]? \t]{{0,40}}+(?:[:=!]|(?<= )(?:is|was):? )){NAME}\\{{0,8}}[\"']?\]?"
             rf"[ \t]*+(?P<sign>:=|=>|={{1,3}}|!==?|\??:(?!:)|(?<=\w)::(?= )|(?:is|was):?(?= ))"
             rf"[ \t]*+(?:[|>][+-]?\n[ \t]*+)?{_VALUE}",
+            is_assigned_secret,
         ),
         (
-            Kind.ASSIGNED,
             rf"(?i)\b(?:name|key)[\"']?[ \t]*+[:=][ \t]*+[\"']?{NAME}[\"']?,?\s{{0,60}}[\"']?value[\"']?"
             rf"[ \t]*+(?P<sign>[:=])[ \t]*+{_VALUE}",
+            is_assigned_secret,
         ),
-        (Kind.NAMED, rf"(?i)<{NAME}>(?P<secret>[^<\n]+)</"),
+        (rf"(?i)<{NAME}>(?P<secret>[^<\n]+)</", is_named_secret),
         r"=\{(?i:(?<=\bpwd=\{))(?P<secret>[^{}\n]+)\}",
         r"[IPSWipsw](?<!\w\w)(?:(?<=P)ASSWORD(?=[ \t]+\\{0,8}')|(?i:(?<=i)dentified (?:with \S{1,60} )?by|"
         r"(?<=w)ith password|(?<=s)et password(?: for \S{1,100})? =(?: password\()?))"
@@ -133,16 +120,16 @@ _EXPRESSIONS: Final[dict[str, tuple[str | tuple[Kind, str], ...]]] = {
     ),
     "option": (
         (
-            Kind.ASSIGNED,
             rf"(?i)(?=--|-(?:pw|password|\w{{1,9}}pass)\b){NAME}(?P<sign>[ \t]+|[\"'],[ \t]*(?=[\"'])){_VALUE}",
+            is_assigned_secret,
         ),
         (
-            Kind.ASSIGNED,
             rf"(?:ENV|ARG|setx(?:[ \t]+/[Mm])?|setenv|config(?:ure)? set)[ \t]+(?:\S{{1,100}}:)?"
             rf"(?i:{NAME}(?P<sign>[ \t]+){_VALUE})",
+            is_assigned_secret,
         ),
         r"-pass(?:in|out)?[ \t]+[\"']?pass:(?P<secret>[^\s\"']+)",
-        (Kind.NAMED, r"[ \t]/(?P<name>pass(?:word=|:))(?P<secret>[^\s\"']+)"),
+        (r"[ \t]/pass(?:word=|:)(?P<secret>[^\s\"']+)", is_no_word),
         r"echo[ \t]+(?:-n[ \t]+)?[\"']?(?:[\w.-]{1,60}:)?(?P<secret>[^\s\"'|]+)[\"']?[ \t]*\|[ \t]*"
         r"(?:(?:sudo )?chpasswd|sudo -S|[^\n|]{1,120} --password-stdin)",
         r"rabbitmqctl[ \t]+(?:add_user|change_password)[ \t]+\S{1,100}[ \t]+" + _ARGUMENT,
@@ -201,7 +188,7 @@ _EXPRESSIONS: Final[dict[str, tuple[str | tuple[Kind, str], ...]]] = {
 }
 
 RULES: Final = tuple(
-    Rule(name, *((Kind.SHAPE, each) if isinstance(each, str) else each))
+    Rule(name, each) if isinstance(each, str) else Rule(name, *each)
     for name, expressions in _EXPRESSIONS.items()
     for each in expressions
 )

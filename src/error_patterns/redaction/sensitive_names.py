@@ -1,36 +1,17 @@
 """Names that announce a secret, such as `api_key` and `DB_PASSWORD`. In linear time."""
 
-import functools
-import re
-from enum import Enum, auto
+from typing import Final
 
-
-class NameKind(Enum):
-    """The degree to which a name announces a secret."""
-
-    CLEAR = auto()
-    """Most values are secrets: `password`."""
-
-    PHRASE = auto()
-    """Many values are harmless, as prose uses these words too: `api key`, and `_auth` of npm."""
-
-    AMBIGUOUS = auto()
-    """Most values are harmless: `session_id`, `auth`, `?key=`."""
-
-
-# A name is sensitive by its end: `password_file` and `max_tokens` are not.
-_CLEAR_ENDS = (
-    r"pass(?:word|wd|phrase|code)|pwd|secret|token|credentials?|client-key-data|(?:db|key|ssh|store)pass|[_-]pass|"
+# A name is sensitive by its end: `password_file` and `max_tokens` are not. Most values of an ambiguous name are
+# harmless. Many behind a phrase are, as prose uses these words too.
+_END = (
+    r"(?:pass(?:word|wd|phrase|code)|pwd|secret|token|credentials?|client-key-data|(?:db|key|ssh|store)pass|[_-]pass|"
     r"[_-]key|api[.-]key|(?:(?<![^\W_])|bind|root)pw|rediscli_auth|oauth2-bearer|"
     r"(?:access|account|api|auth|encryption|license|master|private|secret|shared|signing|subscription)key|"
-    r"(?<![\w.-])pass(?=[\"\'\\ ]{0,4}(?:=|:[ \t]?\\{0,4}[\"\']))"
-)
-_AMBIGUOUS_ENDS = (
-    r"(?<![^\W_])(?:(?<!rediscli_)(?<!\b_)auth|pat|psk|(?:asp\.net_|j|php)?sess(?:ion)?[_-]?id|connect\.sid|"
-    r"tls\.key)|\.dockerconfigjson|(?<=[?&])(?:code|key)"
-)
-_PHRASE_ENDS = r"(?:(?<=access )|(?<=api )|(?<=private )|(?<=secret ))key|\b_auth"
-_VARIANT = (
+    r"(?<![\w.-])pass(?=[\"\'\\ ]{0,4}(?:=|:[ \t]?\\{0,4}[\"\']))|"
+    r"(?P<ambiguous>(?<![^\W_])(?:(?<!rediscli_)(?<!\b_)auth|pat|psk|(?:asp\.net_|j|php)?sess(?:ion)?[_-]?id|"
+    r"connect\.sid|tls\.key)|\.dockerconfigjson|(?<=[?&])(?:code|key))|"
+    r"(?P<phrase>(?:(?<=access )|(?<=api )|(?<=private )|(?<=secret ))key|\b_auth))"
     r"(?:[_-]?(?:\d{1,3}|v\d|prod|production|staging|dev|test|live|old|new|value|hash|base|b64|base64|confirm|"
     r"confirmation|plain|primary|secondary|current))?"
 )
@@ -49,29 +30,9 @@ _HARMLESS_NAME = (
     r"(?![\w.-])"
 )
 
+NAME: Final = rf"(?<![\w./-])(?<!\[redacted\])(?=[\w.-]*{_END}(?![\w.-]))(?!{_HARMLESS_NAME})(?P<name>[\w.-]++)"
+"""An expression for a sensitive name, in the group `name`. Expressions that contain it ignore case.
 
-def _ends_with(ends: str) -> str:
-    return rf"(?=[\w.-]*(?:{ends}){_VARIANT}(?![\w.-]))"
-
-
-NAME = (
-    r"(?<![\w./-])(?<!\[redacted\])"
-    + _ends_with(f"{_CLEAR_ENDS}|{_AMBIGUOUS_ENDS}|{_PHRASE_ENDS}")
-    + rf"(?!{_HARMLESS_NAME})(?P<name>[\w.-]++)"
-)
-"""An expression for a sensitive name, in the group `name`. Expressions that contain it ignore case."""
-
-
-@functools.cache
-def _kinds_of_names() -> re.Pattern[str]:
-    """Compile the expression for the ends of names, on first use."""
-    ends = f"{_CLEAR_ENDS}|(?P<ambiguous>{_AMBIGUOUS_ENDS})|(?P<phrase>{_PHRASE_ENDS})"
-    return re.compile(_ends_with(ends), re.IGNORECASE)
-
-
-def name_kind(match: re.Match[str]) -> NameKind:
-    """Return the kind of the name in the group `name` of a match."""
-    name = _kinds_of_names().match(match.string, match.start("name"))
-    if name is None or name.lastgroup is None:
-        return NameKind.CLEAR
-    return NameKind.AMBIGUOUS if name["ambiguous"] is not None else NameKind.PHRASE
+The group `ambiguous` matches in names such as `session_id`, `auth` and `?key=`. The group `phrase` matches in names
+such as `api key`, and in `_auth` of npm.
+"""
