@@ -2,7 +2,7 @@
 
 import pytest
 
-from error_patterns.failures.log_prefix import split_log_prefix, strip_log_prefix, strip_program
+from error_patterns.failures.log_prefix import split_log_prefix, strip_program
 
 PREFIXES = [
     "2026-01-31 10:00:00,123 ERROR ",
@@ -43,7 +43,7 @@ class TestLogPrefix:
 
     @pytest.mark.parametrize("rest", ["[Errno 111] no", "[E404] no", "['alpha'] not found", "(1045) no"])
     def test_a_code_in_brackets_stays(self, rest: str) -> None:
-        assert strip_log_prefix(f"2026-01-31 10:00:00,123 ERROR {rest}") == rest
+        assert split_log_prefix(f"2026-01-31 10:00:00,123 ERROR {rest}")[1] == rest
 
     @pytest.mark.parametrize("prefix", ["2026-01-31T10:00:00.1234567Z ", "2026-01-31T10:00:00Z stderr F ", "10:00:01 "])
     @pytest.mark.parametrize("rest", ["\t/srv/main.go:3", "   |   ^^^ label", "      [end of output]"])
@@ -54,4 +54,4 @@ class TestLogPrefix:
         "line", ["fatal: no such branch", "ERROR 1045 (28000): Access denied", "Errors: 3", "12:00 x"]
     )
     def test_a_line_without_one_stays(self, line: str) -> None:
-        assert strip_log_prefix(line) == line
+        assert split_log_prefix(line)[1] == line

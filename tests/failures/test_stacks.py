@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from error_patterns.failures.stacks import parse_stacks
 from error_patterns.failures.stacks.base import Stack
-from error_patterns.failures.stacks.formats import parse_stacks
 
 PYTHON = """\
 Traceback (most recent call last):

@@ -9,6 +9,9 @@ import re
 
 from error_patterns.failures.timestamps import TIMES
 
+MAX_LINE_CHARACTERS = 10_000
+"""The most characters of a line that count. What follows is data that was printed with the failure."""
+
 # ECMA-48: control sequences (colours, cursor), operating system commands (titles, links), and other escapes.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)|[ -/]{0,8}[0-Z^-~])")
 
@@ -39,10 +42,8 @@ _NUMBER = (
 _HOST = "[a-z0-9-]{1,63}"
 _SOURCES = "py|pyx|js|mjs|ts|tsx|jsx|java|kt|scala|groovy|go|rs|c|cc|cpp|cxx|h|hpp|cs|rb|php|pl|sh|swift|m|lua|ex|sql"
 
-_Rules = tuple[tuple[re.Pattern[str], str], ...]
 
-
-def _compile_rules(*kinds: tuple[str, ...]) -> _Rules:
+def _compile_rules(*kinds: tuple[str, ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Compile the expressions of each kind, given behind its placeholder. Placeholders are one word, and no keyword."""
     return tuple(
         (re.compile(expression, re.IGNORECASE), placeholder)
@@ -117,10 +118,6 @@ _LAST_NAME = re.compile(r"[\\/](?!<|tmp[a-z0-9_]{8}(?![a-z0-9_]))([^\\/]{1,80})[
 def strip_escapes(text: str) -> str:
     """Remove the escape sequences of terminals, such as colours, from a text."""
     return _ESCAPES.sub("", text)
-
-
-MAX_LINE_CHARACTERS = 10_000
-"""The most characters of a line that count. What follows is data that was printed with the failure."""
 
 
 def normalize(line: str) -> str:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from error_patterns.failures.normalize import MAX_LINE_CHARACTERS, normalize, strip_escapes
 from error_patterns.failures.python_messages import canonical_message
+from error_patterns.failures.stacks import parse_stacks
 from error_patterns.failures.stacks.base import Stack
-from error_patterns.failures.stacks.formats import parse_stacks
 from error_patterns.failures.stacks.jvm_js_dotnet import simple_name
 from error_patterns.failures.stacks.python import has_python_frames
 from error_patterns.failures.tool_output import error_lines, is_pytest_output
@@ -34,6 +34,7 @@ _STOP_WORDS = frozenset(
 )
 _OPTIONAL_MODULE = re.compile(r"^(?:builtins|exceptions|__main__)\.")  # some ways of printing leave these out
 _PLACEHOLDER = re.compile(r"<\w+>")
+_QUALIFIER = re.compile(r"[./$]+|::")
 _NAME = re.compile(r"[^\W\d][\w.]*\w|[^\W\d]")
 
 
@@ -66,14 +67,9 @@ def parse_failure(text: str) -> ParsedFailure:
     lines = text.splitlines()
     stacks = [] if is_pytest_output(lines) else parse_stacks(lines)
     messages = [_message_lines(stack) for stack in stacks] or [error_lines(lines) or [""]]
-    return ParsedFailure(_headline(lines, stacks), _fingerprint(stacks, messages), _keywords(stacks, messages))
-
-
-def _headline(lines: Sequence[str], stacks: Sequence[Stack]) -> str:
-    if stacks:
-        return stacks[-1].line.strip()
     with_text = [line for line in lines if line.strip()] or [""]
-    return with_text[-1 if has_python_frames(lines) else 0].strip()
+    headline = stacks[-1].line if stacks else with_text[-1 if has_python_frames(lines) else 0]
+    return ParsedFailure(headline.strip(), _fingerprint(stacks, messages), _keywords(stacks, messages))
 
 
 def _message_lines(stack: Stack) -> list[str]:
@@ -110,9 +106,6 @@ def _method_keywords(methods: Sequence[tuple[str, ...]]) -> Iterator[str]:
         yield from (part for part in parts if part.isalpha() and len(part) > 1 and _is_keyword(part))
     for names in reversed(methods):
         yield from (*names, ".".join(names))
-
-
-_QUALIFIER = re.compile(r"[./$]+|::")
 
 
 def _class_and_method(function: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
-from error_patterns.failures.log_prefix import split_log_prefix, strip_log_prefix
+from error_patterns.failures.log_prefix import split_log_prefix
 from error_patterns.failures.normalize import MAX_LINE_CHARACTERS, normalize
 from error_patterns.failures.python_messages import canonical_line
 
@@ -20,7 +20,7 @@ from error_patterns.failures.python_messages import canonical_line
 def error_lines(lines: Sequence[str]) -> list[str]:
     """Return the normalized lines with the errors of the tool that printed the text."""
     lines = [line[:MAX_LINE_CHARACTERS].rstrip() for line in lines]
-    bare = [strip_log_prefix(line) for line in lines]  # a job of continuous integration prints its tools' output so
+    bare = [split_log_prefix(line)[1] for line in lines]  # a job of continuous integration prints its tools' output so
     for output in (lines, bare):
         for find_errors in (_pip_errors, _pytest_errors, _pytest_summary, _compiler_errors):
             if errors := list(find_errors(output)):

@@ -8,21 +8,13 @@ MAX_DETAILS = 300
 
 
 class Stack(NamedTuple):
-    """An exception or a panic, with the functions that it passed.
+    """An exception or a panic, with the functions that it passed."""
 
-    Attributes:
-        line: The line that names it, without the prefix of a log.
-        kind: The type of the exception as the line has it; "panic" in Go and Rust.
-        message: The rest of that line, behind the type.
-        details: Other lines that tell one such failure from another.
-        functions: The functions that count, in the order of the trace.
-    """
-
-    line: str
-    kind: str
-    message: str
-    details: tuple[str, ...]
-    functions: tuple[str, ...]
+    line: str  # it names the exception, and has no prefix of a log
+    kind: str  # the type of the exception as the line has it; "panic" in Go and Rust
+    message: str  # the rest of that line, behind the type
+    details: tuple[str, ...]  # other lines that tell one such failure from another
+    functions: tuple[str, ...]  # those that tell failures apart, in the order of the trace
 
 
 class Frame(NamedTuple):

@@ -31,6 +31,7 @@ _JVM_PLATFORM = tuple(
 )
 _DOTNET_PLATFORM = ("System.", "Microsoft.", "Xunit.", "NUnit.")
 _JAVASCRIPT_PLATFORM = ("node:", "internal/", "(internal/", "native", "<anonymous>")
+_HIDDEN_CLASS = re.compile(r"\$\$Lambda(?:\$\d+)?/(?:0x)?[0-9a-f]+")
 # Lambdas, anonymous classes, proxies and closures, which compilers and class loaders number anew.
 _GENERATED_NAME = re.compile(
     r"(?:lambda|\$anonfun)\$(?P<inside>\w+?)\$\d+|\$\$[^.]*|\$\d+|(?<=Proxy)\d+|(?<=Accessor)\d+|`\d+|\.<>c\w*|b__[\d_]+"
@@ -68,21 +69,14 @@ def simple_name(name: str) -> str:
     return re.split("[.$/]", name)[-1]
 
 
-_HIDDEN_CLASS = re.compile(r"\$\$Lambda(?:\$\d+)?/(?:0x)?[0-9a-f]+")
-
-
 def _parse_location(location: str) -> Iterator[Frame]:
     location = _HIDDEN_CLASS.sub("", location)
-    if jvm := _JVM_LOCATION.match(location):
-        function = f"{jvm['type']}.{jvm['method']}"
-        yield Frame(_strip_generated_names(function), function.startswith(_JVM_PLATFORM))
-    elif dotnet := _NET_LOCATION.match(location):
-        function = f"{dotnet['type']}.{dotnet['method']}"
-        yield Frame(_strip_generated_names(function), function.startswith(_DOTNET_PLATFORM))
-    elif script := _JS_LOCATION.match(location):
+    for pattern, platform in ((_JVM_LOCATION, _JVM_PLATFORM), (_NET_LOCATION, _DOTNET_PLATFORM)):
+        if method := pattern.match(location):
+            name = f"{method['type']}.{method['method']}"
+            stable_name = _GENERATED_NAME.sub(lambda generated: generated["inside"] or "", name)
+            yield Frame(stable_name, name.startswith(platform))
+            return
+    if script := _JS_LOCATION.match(location):
         file = script["file"] or "native"
         yield Frame(script["function"] or "<anonymous>", file.startswith(_JAVASCRIPT_PLATFORM))
-
-
-def _strip_generated_names(function: str) -> str:
-    return _GENERATED_NAME.sub(lambda generated: generated["inside"] or "", function)

@@ -20,6 +20,12 @@ _STANDARD_LIBRARY = re.compile(
 # Since 3.12 these have no frames.
 _COMPREHENSIONS = {"<listcomp>", "<dictcomp>", "<setcomp>"}
 _DIGIT = re.compile(r"\d")
+_VALIDATION_ERROR = re.compile(r"\d+ validation errors? for ")
+_BROKEN_RULE = re.compile(r" .*[\[(]type=([\w.]{1,100})")
+_MAX_CONTINUATION = 20  # lines
+_CONTINUATION = re.compile(r"\s+\S|\[SQL: |: [\w.]+(?:Exception|Error)\b")  # indented, of SQLAlchemy, of Py4J
+# Of SQLAlchemy the values of a statement and a link to its documentation, of Py4J the frames of Java.
+_VARYING_DETAIL = re.compile(r"\[parameters: |\(Background on this error|\s+at \S")
 
 
 def has_python_frames(lines: Sequence[str]) -> bool:
@@ -35,7 +41,7 @@ def parse_python_stacks(lines: Sequence[str]) -> list[Stack]:
     invalid_source = ""  # the code of a SyntaxError
     for number, line in enumerate(lines):
         if frame := _FRAME.search(line):
-            prefix = _mask_digits(line[: frame.start()].removesuffix("  "))
+            prefix = _DIGIT.sub("0", line[: frame.start()].removesuffix("  "))
             if frame["function"] is None:
                 invalid_source = lines[number + 1].strip() if number + 1 < len(lines) else ""
             elif frame["function"] not in _COMPREHENSIONS:
@@ -45,37 +51,33 @@ def parse_python_stacks(lines: Sequence[str]) -> list[Stack]:
             prefix, frames = f"{' ' * member.end('indent')}| ", []
         elif line.endswith(_TRACEBACK_HEADER):
             prefix, frames, invalid_source = None, [], ""  # the traceback before was cut off
-        elif prefix is not None and _has_prefix(line, prefix) and (raised := _EXCEPTION_LINE.match(line, len(prefix))):
+        elif prefix is not None and (raised := _EXCEPTION_LINE.match(next(_strip_prefix([line], prefix), ""))):
+            following = _strip_prefix(lines[number + 1 : number + MAX_DETAILS], prefix)
+            details = [invalid_source] if invalid_source else _parse_details(raised, following)
             message = raised["message"] or ""
-            behind = _lines_with_prefix(lines[number + 1 : number + MAX_DETAILS], prefix)
-            details = [invalid_source] if invalid_source else _parse_details(raised[0], message, behind)
             stacks.append(Stack(raised[0], raised["kind"], message, tuple(details), relevant_functions(frames)))
             prefix, frames, invalid_source = None, [], ""
     return stacks
 
 
-def _mask_digits(text: str) -> str:
-    """Make the prefixes of one log equal, though their times differ."""
-    return _DIGIT.sub("0", text)
+def _strip_prefix(lines: Iterable[str], prefix: str) -> Iterator[str]:
+    """Remove a prefix from lines, up to the first that has another one. Digits may differ, as the times of a log do."""
+    for line in lines:
+        if _DIGIT.sub("0", line[: len(prefix)]) != prefix:
+            return
+        yield line[len(prefix) :]
 
 
-def _has_prefix(line: str, prefix: str) -> bool:
-    return _mask_digits(line[: len(prefix)]) == prefix
-
-
-def _lines_with_prefix(lines: Iterable[str], prefix: str) -> Iterator[str]:
-    return (line[len(prefix) :] for line in itertools.takewhile(lambda line: _has_prefix(line, prefix), lines))
-
-
-_VALIDATION_ERROR = re.compile(r"\d+ validation errors? for ")
-_BROKEN_RULE = re.compile(r" .*[\[(]type=([\w.]{1,100})")
-
-
-def _parse_details(exception: str, message: str, following: Iterable[str]) -> Iterator[str]:
-    if _VALIDATION_ERROR.match(message):
+def _parse_details(exception: re.Match[str], following: Iterable[str]) -> Iterator[str]:
+    if _VALIDATION_ERROR.match(exception["message"] or ""):
         return _invalid_fields(following)
-    lines = list(itertools.takewhile(_can_continue, itertools.islice(following, _MAX_CONTINUATION)))
-    details = _announced_lines(lines) if exception.rstrip().endswith(":") else _continuation_lines(lines)
+    lines = itertools.takewhile(_can_continue, itertools.islice(following, _MAX_CONTINUATION))
+    if exception[0].rstrip().endswith(":"):  # the next lines with text are the rest of the message, or all of it
+        details: Iterator[str] = itertools.takewhile(
+            str.strip, itertools.dropwhile(lambda line: not line.strip(), lines)
+        )
+    else:
+        details = _continuation_lines(lines)
     return itertools.filterfalse(_VARYING_DETAIL.match, details)
 
 
@@ -89,23 +91,12 @@ def _invalid_fields(lines: Iterable[str]) -> Iterator[str]:
         yield from (field, broken[1])
 
 
-_MAX_CONTINUATION = 20  # lines
-_CONTINUATION = re.compile(r"\s+\S|\[SQL: |: [\w.]+(?:Exception|Error)\b")  # indented, of SQLAlchemy, of Py4J
-# Of SQLAlchemy the values of a statement and a link to its documentation, of Py4J the frames of Java.
-_VARYING_DETAIL = re.compile(r"\[parameters: |\(Background on this error|\s+at \S")
-
-
 def _can_continue(line: str) -> bool:
     is_traceback = line.endswith(_TRACEBACK_HEADER) or line.startswith(_CHAINED) or _FRAME.search(line)
     return not (is_traceback or split_log_prefix(line)[0])
 
 
-def _announced_lines(lines: Sequence[str]) -> Iterable[str]:
-    """Return the next lines with text: the rest of a message that ends with a colon, or all of it."""
-    return itertools.takewhile(str.strip, itertools.dropwhile(lambda line: not line.strip(), lines))
-
-
-def _continuation_lines(lines: Sequence[str]) -> Iterator[str]:
+def _continuation_lines(lines: Iterable[str]) -> Iterator[str]:
     """Return the lines that continue a message: indented ones, and single lines between two of those.
 
     Other lines can be later output.
