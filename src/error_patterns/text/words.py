@@ -23,6 +23,11 @@ _UNSPACED = (
     "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
     "\u3040-\u30ff\u31f0-\u31ff\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff"
 )
+_ASCII_RUNS = re.compile(r"[^\W_]+")
+_SYMBOLS = re.compile(r"[\W_]+")
+_LONG_BEYOND_ASCII = re.compile("[^\x00-\x7f]{31,}")  # the search for marks is slow, and they can stand nowhere else
+# The last capital of several begins the next part (HTTPServer); a digit stays with the letters before it (utf8).
+_CAMEL_SHAPE = re.compile("U+(?=Ul)|U?[ld]+|U+d*|[^Uld]+")
 # Words that end like a plural and are none. Their stem would be another word, or another stem than their plural's.
 _NO_PLURALS = frozenset("alias always atlas bias canvas chaos does gas https lens news pandas series this".split())
 
@@ -49,21 +54,12 @@ def _normalize(text: str) -> str:
     return unicodedata.normalize("NFKC", shortened)
 
 
-_LONG_BEYOND_ASCII = re.compile("[^\x00-\x7f]{31,}")  # the search for marks is slow, and they can stand nowhere else
-_ASCII_RUNS = re.compile(r"[^\W_]+")
-
-
 @functools.cache
 def _unicode_runs() -> re.Pattern[str]:
     """Compile the expression for words with combining marks, which Hindi and others need and `re` leaves out."""
     marks = [chr(code) for code in range(0x300, 0x20000) if unicodedata.category(chr(code))[0] == "M"]
     spaced = f"(?![{_UNSPACED}])[^\\W_]"
     return re.compile(f"[{_UNSPACED}]|{spaced}(?:{spaced}|(?![{_UNSPACED}])[{''.join(marks)}])*")
-
-
-# The last capital of several begins the next part (HTTPServer); a digit stays with the letters before it (utf8).
-_CAMEL_SHAPE = re.compile("U+(?=Ul)|U?[ld]+|U+d*|[^Uld]+")
-_SYMBOLS = re.compile(r"[\W_]+")
 
 
 def _symbol_runs(normal: str) -> list[str]:
@@ -99,14 +95,13 @@ def _word_forms(run: str) -> tuple[str, tuple[str, ...]]:
     """Return a run as one word, and as the words of its parts."""
     if len(run) > 2 and run[-1] == "s" and run[:-1].isupper():  # APIs, IDs
         run = run[:-1]
-    return stem(_fold(run)), tuple(stem(_fold(part)) for part in camel_parts(run))
+    # NFKC, as casefold decomposes some letters.
+    folded = (unicodedata.normalize("NFKC", each.casefold()) for each in (run, *camel_parts(run)))
+    whole, *parts = map(stem, folded)
+    return whole, tuple(parts)
 
 
 _cached_word_forms = functools.lru_cache(maxsize=65_536)(_word_forms)
-
-
-def _fold(run: str) -> str:
-    return unicodedata.normalize("NFKC", run.casefold())  # casefold decomposes some letters
 
 
 def _word_sequences(normal: str) -> list[list[str]]:

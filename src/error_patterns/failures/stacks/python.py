@@ -72,12 +72,7 @@ def _parse_details(exception: re.Match[str], following: Iterable[str]) -> Iterat
     if _VALIDATION_ERROR.match(exception["message"] or ""):
         return _invalid_fields(following)
     lines = itertools.takewhile(_can_continue, itertools.islice(following, _MAX_CONTINUATION))
-    if exception[0].rstrip().endswith(":"):  # the next lines with text are the rest of the message, or all of it
-        details: Iterator[str] = itertools.takewhile(
-            str.strip, itertools.dropwhile(lambda line: not line.strip(), lines)
-        )
-    else:
-        details = _continuation_lines(lines)
+    details = _announced_lines(lines) if exception[0].rstrip().endswith(":") else _continuation_lines(lines)
     return itertools.filterfalse(_VARYING_DETAIL.match, details)
 
 
@@ -94,6 +89,11 @@ def _invalid_fields(lines: Iterable[str]) -> Iterator[str]:
 def _can_continue(line: str) -> bool:
     is_traceback = line.endswith(_TRACEBACK_HEADER) or line.startswith(_CHAINED) or _FRAME.search(line)
     return not (is_traceback or split_log_prefix(line)[0])
+
+
+def _announced_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Return the next lines with text: the rest of a message that ends with a colon, or all of it."""
+    return itertools.takewhile(str.strip, itertools.dropwhile(lambda line: not line.strip(), lines))
 
 
 def _continuation_lines(lines: Iterable[str]) -> Iterator[str]:
