@@ -5,6 +5,7 @@ The changes are from CPython's "What's New" of 3.8 to 3.14. Parts that an older 
 
 import re
 
+_EXCEPTION = re.compile(r"(?P<kind>(?:[^\W\d]\w{0,100}\.){0,20}[A-Z]\w{0,100}): (?P<message>.*)$")
 # A hint of the interpreter, up to the end of the line. Newer versions print more hints.
 _HINT = re.compile(
     r"[.;,]? (?:(?:Did you (?:mean|forget)|Perhaps you forgot|Maybe you meant)\b"
@@ -35,9 +36,6 @@ _OLDER_FORMS = tuple(
         (r"^cannot use '[^']{1,200}' as a (?:dict key|set element) \((unhashable type: .*)\)$", r"\1"),  # 3.14
     )
 )
-
-
-_EXCEPTION = re.compile(r"(?P<kind>(?:[^\W\d]\w{0,100}\.){0,20}[A-Z]\w{0,100}): (?P<message>.*)$")
 
 
 def canonical_line(line: str) -> str:

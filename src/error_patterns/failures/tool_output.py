@@ -16,6 +16,40 @@ from error_patterns.failures.log_prefix import split_log_prefix
 from error_patterns.failures.normalize import MAX_LINE_CHARACTERS, normalize
 from error_patterns.failures.python_messages import canonical_line
 
+_PYTEST_TITLE = re.compile(r"_{2,} (?P<test>\S(?:.{0,300}\S)?) _{2,}$")
+_PYTEST_ERROR = re.compile(r"E {1,8}(?P<message>\S.*)$")
+_PYTEST_SUMMARY = re.compile(
+    r"(?:FAILED|ERROR) (?P<file>[^\s:]{1,300}\.py)(?:::(?P<test>[^\s\[]{1,300}(?:\[.{0,300}?\])?))?"
+    r"(?: - (?P<message>.*))?$"
+)
+
+# gcc, clang, javac, tsc, mypy, MSVC, Maven: file, line, "error". Go leaves the word out. rustc: the other way round.
+_COMPILER = re.compile(
+    r"(?:\[ERROR\] )?(?P<file>(?:[A-Za-z]:)?[^\s:(\[][^:(\[]{0,300})"
+    r"(?:(?::\d+(?::\d+)?|\(\d+(?:,\d+)?\))(?::| -) (?=(?:fatal |internal compiler )?error\b)|:\[\d+,\d+\] "
+    r"|(?<=\.go):\d+:\d+: )(?P<message>.*)$"
+)
+_RUSTC = re.compile(r"(?P<message>error(?:\[E\d{4}\])?: .*)$")
+_RUSTC_LOCATION = re.compile(r" *--> (?P<file>[^:]{1,300}):\d+:\d+$")
+_LINKER = re.compile(r".*(?P<message>undefined (?:reference to|symbol:?) .*)$")
+# Lines that javac, Go and tsc add to an error, and labels of rustc beside its underlines.
+_ERROR_DETAIL = re.compile(
+    r"(?:\[ERROR\] )?(?: {2,12}|\t)"
+    r"(?P<detail>(?:symbol|location): .*|(?:have|want) \(.*|(?:Argument|Overload|Property|Types?) .*)$"
+    r"|[ \d|_-]*\^[\^ |_-]*(?P<label>[\w`(].*)$"
+)
+_NEXT_DIAGNOSTIC = re.compile(r"(?:warning|error|note)\b")
+
+_PIP_FAILED = re.compile(r" *\u00d7 (?P<message>.*)$")
+_PIP_OUTPUT = re.compile(r" *╰─> \[\d+ lines? of output\]$")
+_PIP_ERROR = re.compile(r"(?:fatal )?error: ", re.IGNORECASE)
+
+_ERROR_LEVEL = re.compile(r"\b(?:ERROR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG|PANIC)\b|^E\d", re.IGNORECASE)
+_EXIT_CODE_ONLY = re.compile(r"Process completed with exit code \d+\.$")  # printed by GitHub for any failed command
+
+_SHELL = re.compile(r"(?:/\S{1,100}/)?-?(?:ba|z|da|k|a|fi)?sh: (?:(?:line )?\d{1,7}: )?")
+_OTHER_VERSIONS = re.compile(r" \(from versions: [^()\n]*\)")
+
 
 def error_lines(lines: Sequence[str]) -> list[str]:
     """Return the normalized lines with the errors of the tool that printed the text."""
@@ -31,14 +65,6 @@ def error_lines(lines: Sequence[str]) -> list[str]:
 def _sort_errors(errors: Iterable[Sequence[str]]) -> Iterator[str]:
     """Join the lines of errors in a stable order, as parallel tests and compilers fail in any order."""
     return itertools.chain.from_iterable(sorted(map(list, errors)))
-
-
-_PYTEST_TITLE = re.compile(r"_{2,} (?P<test>\S(?:.{0,300}\S)?) _{2,}$")
-_PYTEST_ERROR = re.compile(r"E {1,8}(?P<message>\S.*)$")
-_PYTEST_SUMMARY = re.compile(
-    r"(?:FAILED|ERROR) (?P<file>[^\s:]{1,300}\.py)(?:::(?P<test>[^\s\[]{1,300}(?:\[.{0,300}?\])?))?"
-    r"(?: - (?P<message>.*))?$"
-)
 
 
 def is_pytest_output(lines: Sequence[str]) -> bool:
@@ -73,24 +99,6 @@ def _test_name(entry: re.Match[str]) -> str:
     return normalize(name.rpartition("::")[2] + bracket + parameters)
 
 
-# gcc, clang, javac, tsc, mypy, MSVC, Maven: file, line, "error". Go leaves the word out. rustc: the other way round.
-_COMPILER = re.compile(
-    r"(?:\[ERROR\] )?(?P<file>(?:[A-Za-z]:)?[^\s:(\[][^:(\[]{0,300})"
-    r"(?:(?::\d+(?::\d+)?|\(\d+(?:,\d+)?\))(?::| -) (?=(?:fatal |internal compiler )?error\b)|:\[\d+,\d+\] "
-    r"|(?<=\.go):\d+:\d+: )(?P<message>.*)$"
-)
-_RUSTC = re.compile(r"(?P<message>error(?:\[E\d{4}\])?: .*)$")
-_RUSTC_LOCATION = re.compile(r" *--> (?P<file>[^:]{1,300}):\d+:\d+$")
-_LINKER = re.compile(r".*(?P<message>undefined (?:reference to|symbol:?) .*)$")
-# Lines that javac, Go and tsc add to an error, and labels of rustc beside its underlines.
-_ERROR_DETAIL = re.compile(
-    r"(?:\[ERROR\] )?(?: {2,12}|\t)"
-    r"(?P<detail>(?:symbol|location): .*|(?:have|want) \(.*|(?:Argument|Overload|Property|Types?) .*)$"
-    r"|[ \d|_-]*\^[\^ |_-]*(?P<label>[\w`(].*)$"
-)
-_NEXT_DIAGNOSTIC = re.compile(r"(?:warning|error|note)\b")
-
-
 def _compiler_errors(lines: Sequence[str]) -> Iterator[str]:
     errors: list[list[str]] = []
     is_in_error = False
@@ -109,11 +117,6 @@ def _compiler_errors(lines: Sequence[str]) -> Iterator[str]:
         elif _NEXT_DIAGNOSTIC.match(line):
             is_in_error = False
     return _sort_errors(errors)
-
-
-_PIP_FAILED = re.compile(r" *\u00d7 (?P<message>.*)$")
-_PIP_OUTPUT = re.compile(r" *╰─> \[\d+ lines? of output\]$")
-_PIP_ERROR = re.compile(r"(?:fatal )?error: ", re.IGNORECASE)
 
 
 def _pip_errors(lines: Sequence[str]) -> Iterator[str]:
@@ -140,18 +143,13 @@ def _subprocess_errors(output: Sequence[str]) -> Iterable[str]:
     return [*_compiler_errors(output), *errors] or map(_normalize_line, output[-1:])
 
 
-_ERROR_LEVEL = re.compile(r"\b(?:ERROR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG|PANIC)\b|^E\d", re.IGNORECASE)
-_EXIT_CODE_ONLY = re.compile(r"Process completed with exit code \d+\.$")  # printed by GitHub for any failed command
-_LINES_BEFORE_EXIT = 3
-
-
 def _log_errors(lines: Sequence[str]) -> Iterator[str]:
     """Return the entries of level ERROR and above, each to an empty line or to the next entry.
 
     If the first of them is only an exit code, the lines before it come first.
     """
     is_error = has_message = False
-    recent: deque[str] = deque(maxlen=_LINES_BEFORE_EXIT)
+    recent: deque[str] = deque(maxlen=3)
     for line in lines:
         prefix, message = split_log_prefix(line)
         if prefix.strip() or not message:
@@ -164,10 +162,6 @@ def _log_errors(lines: Sequence[str]) -> Iterator[str]:
             has_message = True
             yield _normalize_line(message)
         recent.append(message)
-
-
-_SHELL = re.compile(r"(?:/\S{1,100}/)?-?(?:ba|z|da|k|a|fi)?sh: (?:(?:line )?\d{1,7}: )?")
-_OTHER_VERSIONS = re.compile(r" \(from versions: [^()\n]*\)")
 
 
 def _normalize_line(line: str) -> str:

@@ -11,6 +11,12 @@ _GO_PANIC = re.compile(r"(?P<kind>panic|fatal error): (?P<message>.*?)(?: \[reco
 _GO_FUNCTION = re.compile(r"(?P<function>[\w./*()\[\]·%-]+?)\((?:[^()\n]*|\.\.\.)\)$")
 _GO_PLATFORM = ("runtime.", "runtime/", "testing.", "reflect.", "net/", "sync.", "os.", "io.", "internal/", "panic")
 
+_RUST_PANIC = re.compile(r"thread '(?P<thread>[^'\n]*)' (?:\(\d+\) )?panicked at (?P<rest>\S.*)$")
+_RUST_LOCATION = re.compile(r"(?:(?P<message>.*)', )?(?P<file>[^\s']{1,500}):\d+:\d+:?$")
+_RUST_MESSAGE_LINE = re.compile(r"(?!stack backtrace:|note: |$)")
+_RUST_FUNCTION = re.compile(r"[ \t]*\d+: +(?:0x[0-9a-f]+ - )?(?P<function>\S.*?)(?:::h[0-9a-f]{16})?$")
+_RUST_PLATFORM = ("std::", "core::", "alloc::", "<core::", "<alloc::", "<std::", "rust_", "__rust", "__libc", "_start")
+
 
 def parse_go_stacks(lines: Sequence[str]) -> list[Stack]:
     """Return the first panic, with the functions of the goroutine that panicked."""
@@ -30,13 +36,6 @@ def parse_go_stacks(lines: Sequence[str]) -> list[Stack]:
     if panic is None or not goroutines:
         return []
     return [Stack(panic[0], "panic", panic["message"], tuple(details), relevant_functions(frames))]
-
-
-_RUST_PANIC = re.compile(r"thread '(?P<thread>[^'\n]*)' (?:\(\d+\) )?panicked at (?P<rest>\S.*)$")
-_RUST_LOCATION = re.compile(r"(?:(?P<message>.*)', )?(?P<file>[^\s']{1,500}):\d+:\d+:?$")
-_RUST_MESSAGE_LINE = re.compile(r"(?!stack backtrace:|note: |$)")
-_RUST_FUNCTION = re.compile(r"[ \t]*\d+: +(?:0x[0-9a-f]+ - )?(?P<function>\S.*?)(?:::h[0-9a-f]{16})?$")
-_RUST_PLATFORM = ("std::", "core::", "alloc::", "<core::", "<alloc::", "<std::", "rust_", "__rust", "__libc", "_start")
 
 
 def parse_rust_stacks(lines: Sequence[str]) -> list[Stack]:

@@ -22,7 +22,6 @@ _COMPREHENSIONS = {"<listcomp>", "<dictcomp>", "<setcomp>"}
 _DIGIT = re.compile(r"\d")
 _VALIDATION_ERROR = re.compile(r"\d+ validation errors? for ")
 _BROKEN_RULE = re.compile(r" .*[\[(]type=([\w.]{1,100})")
-_MAX_CONTINUATION = 20  # lines
 _CONTINUATION = re.compile(r"\s+\S|\[SQL: |: [\w.]+(?:Exception|Error)\b")  # indented, of SQLAlchemy, of Py4J
 # Of SQLAlchemy the values of a statement and a link to its documentation, of Py4J the frames of Java.
 _VARYING_DETAIL = re.compile(r"\[parameters: |\(Background on this error|\s+at \S")
@@ -71,7 +70,7 @@ def _strip_prefix(lines: Iterable[str], prefix: str) -> Iterator[str]:
 def _parse_details(exception: re.Match[str], following: Iterable[str]) -> Iterator[str]:
     if _VALIDATION_ERROR.match(exception["message"] or ""):
         return _invalid_fields(following)
-    lines = itertools.takewhile(_can_continue, itertools.islice(following, _MAX_CONTINUATION))
+    lines = itertools.takewhile(_can_continue, itertools.islice(following, 20))
     details = _announced_lines(lines) if exception[0].rstrip().endswith(":") else _continuation_lines(lines)
     return itertools.filterfalse(_VARYING_DETAIL.match, details)
 
