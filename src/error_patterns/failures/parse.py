@@ -100,12 +100,11 @@ def _keywords(stacks: Sequence[Stack], messages: Sequence[Sequence[str]]) -> lis
 
 
 def _method_keywords(methods: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    for outermost in methods[-1:]:
-        yield from (*outermost, ".".join(outermost))
-        parts = (part for name in outermost for part in camel_parts(name))
-        yield from (part for part in parts if part.isalpha() and len(part) > 1 and _is_keyword(part))
-    for names in reversed(methods):
+    for number, names in enumerate(reversed(methods)):
         yield from (*names, ".".join(names))
+        if number == 0:  # the outermost function
+            parts = (part for name in names for part in camel_parts(name))
+            yield from (part for part in parts if part.isalpha() and len(part) > 1 and _is_keyword(part))
 
 
 def _class_and_method(function: str) -> tuple[str, ...]:

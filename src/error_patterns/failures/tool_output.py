@@ -22,6 +22,7 @@ _PYTEST_SUMMARY = re.compile(
     r"(?:FAILED|ERROR) (?P<file>[^\s:]{1,300}\.py)(?:::(?P<test>[^\s\[]{1,300}(?:\[.{0,300}?\])?))?"
     r"(?: - (?P<message>.*))?$"
 )
+_CLASSES = re.compile(r"^[^\[]*::")
 
 # gcc, clang, javac, tsc, mypy, MSVC, Maven: file, line, "error". Go leaves the word out. rustc: the other way round.
 _COMPILER = re.compile(
@@ -42,6 +43,7 @@ _NEXT_DIAGNOSTIC = re.compile(r"(?:warning|error|note)\b")
 
 _PIP_FAILED = re.compile(r" *\u00d7 (?P<message>.*)$")
 _PIP_OUTPUT = re.compile(r" *╰─> \[\d+ lines? of output\]$")
+_PIP_OUTPUT_END = "[end of output]"
 _PIP_ERROR = re.compile(r"(?:fatal )?error: ", re.IGNORECASE)
 
 _ERROR_LEVEL = re.compile(r"\b(?:ERROR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG|PANIC)\b|^E\d", re.IGNORECASE)
@@ -77,26 +79,21 @@ def _pytest_errors(lines: Sequence[str]) -> Iterator[str]:
     if not any(map(_PYTEST_ERROR.match, lines)):
         return iter(())
     failed_tests: list[list[str]] = [[]]
-    is_first_line = True
-    for line in lines:
+    for before, line in itertools.pairwise(["", *lines]):
         if title := _PYTEST_TITLE.match(line):
             failed_tests.append([f"in {normalize(title['test'])}"])
-        error = _PYTEST_ERROR.match(line)
-        if error and is_first_line:
+        elif (error := _PYTEST_ERROR.match(line)) and not _PYTEST_ERROR.match(before):
             failed_tests[-1].append(normalize(error["message"]))
-        is_first_line = error is None
     return _sort_errors(failed_tests)
 
 
 def _pytest_summary(lines: Sequence[str]) -> Iterator[str]:
+    """Return the tests without their classes, or the files that could not be collected, each with its error."""
     entries = filter(None, map(_PYTEST_SUMMARY.match, lines))
-    return _sort_errors((f"in {_test_name(entry)}", normalize(entry["message"] or "")) for entry in entries)
-
-
-def _test_name(entry: re.Match[str]) -> str:
-    """Return the name of the test without its class, or of the file that could not be collected."""
-    name, bracket, parameters = (entry["test"] or entry["file"]).partition("[")
-    return normalize(name.rpartition("::")[2] + bracket + parameters)
+    return _sort_errors(
+        (f"in {normalize(_CLASSES.sub('', entry['test'] or entry['file']))}", normalize(entry["message"] or ""))
+        for entry in entries
+    )
 
 
 def _compiler_errors(lines: Sequence[str]) -> Iterator[str]:
@@ -120,27 +117,21 @@ def _compiler_errors(lines: Sequence[str]) -> Iterator[str]:
 
 
 def _pip_errors(lines: Sequence[str]) -> Iterator[str]:
-    """Return the steps that failed, each with the errors in the output of the program that pip ran."""
+    """Return the steps that failed, each with the errors of the program that pip ran, or else its last line."""
     if not any(map(_PIP_OUTPUT.match, lines)):
         return
     output: list[str] | None = None
-    for line in lines:
+    for line in [*lines, _PIP_OUTPUT_END]:  # a text can be cut off
         if failed := _PIP_FAILED.match(line):
             yield normalize(failed["message"])
         elif _PIP_OUTPUT.match(line):
             output = []
-        elif line.strip() == "[end of output]" and output is not None:
-            yield from _subprocess_errors(output)
+        elif output is not None and line.strip() == _PIP_OUTPUT_END:
+            errors = [_normalize_line(each) for each in output if _PIP_ERROR.match(each)]
+            yield from [*_compiler_errors(output), *errors] or map(_normalize_line, output[-1:])
             output = None
         elif output is not None and line.strip():
             output.append(line.strip())
-    yield from _subprocess_errors(output or [])  # of a text that is cut off
-
-
-def _subprocess_errors(output: Sequence[str]) -> Iterable[str]:
-    """Return the errors in the output of a program, or else its last line."""
-    errors = [_normalize_line(line) for line in output if _PIP_ERROR.match(line)]
-    return [*_compiler_errors(output), *errors] or map(_normalize_line, output[-1:])
 
 
 def _log_errors(lines: Sequence[str]) -> Iterator[str]:

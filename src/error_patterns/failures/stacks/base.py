@@ -1,6 +1,6 @@
 """The common form of every language's stack traces: an exception or a panic, and the functions that it passed."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 MAX_DETAILS = 300
@@ -24,11 +24,10 @@ class Frame(NamedTuple):
     is_platform: bool
 
 
-def relevant_functions(frames: Iterable[Frame]) -> tuple[str, ...]:
+def relevant_functions(frames: Sequence[Frame]) -> tuple[str, ...]:
     """Return the functions that tell failures apart: without the platform's, unless there are no others.
 
     The platform's functions differ between its versions. Each function counts once, as the depth of a recursion varies.
     """
-    frames = list(frames)
     own = [frame for frame in frames if not frame.is_platform]
     return tuple(dict.fromkeys(frame.function for frame in own or frames))
