@@ -187,13 +187,13 @@ class TestAnyLine:
             """
             from error_patterns.failures.log_prefix import split_log_prefix
             from error_patterns.failures.normalize import (
-                _DIGIT_RULES, _NAME_RULES, _NUMBERS, _PATHS, _REPEATED_PLACEHOLDER, strip_escapes
+                _DIGIT_RULES, _NAME_RULES, _NUMBERS, _PATH_RULES, _REPEATED_PLACEHOLDER, strip_escapes
             )
-            expressions = [expression for expression, _ in _NAME_RULES + _DIGIT_RULES]
+            expressions = [expression for expression, _ in _NAME_RULES + _DIGIT_RULES + _PATH_RULES]
             for unit in arguments:
                 line = unit * (20_000 // len(unit))
                 with at_most(seconds=0.3, text=unit):
-                    for expression in (*expressions, *_PATHS, _NUMBERS, _REPEATED_PLACEHOLDER):
+                    for expression in (*expressions, _NUMBERS, _REPEATED_PLACEHOLDER):
                         expression.sub("", line)
                     split_log_prefix(line)
                     strip_escapes(line)

@@ -36,7 +36,7 @@ _LOG_PREFIX = re.compile(
     rf"|(?=\[?{_LEVEL}\b(?! {{0,8}}\d)))"
     rf"(?:\[?{_AFTER_TIME}{{1,6}}\]?(?:{_SEPARATORS} {{0,8}}| {{1,8}}|\t|$|(?<=\])))?)?"
 )
-_PROGRAM_PREFIX = re.compile(rf"{_PROGRAM}\[\d{{1,10}}\]: ")
+_PROGRAM_PREFIX = re.compile(rf"^{_PROGRAM}\[\d{{1,10}}\]: ")
 
 
 def split_log_prefix(line: str) -> tuple[str, str]:
@@ -52,5 +52,4 @@ def split_log_prefix(line: str) -> tuple[str, str]:
 
 def strip_program(line: str) -> str:
     """Remove the program and its process id, which syslog and journals put in front of a line."""
-    program = _PROGRAM_PREFIX.match(line)
-    return line[program.end() :] if program else line
+    return _PROGRAM_PREFIX.sub("", line)

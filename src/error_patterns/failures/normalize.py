@@ -89,9 +89,9 @@ _DIGIT_RULES = _compile_rules(
     ),
     ("<temporary>", r"(?<![a-z0-9])tmp(?:\.[a-z0-9]{6,12}|(?=[a-z_]{0,8}\d)[a-z0-9_]{8})(?![a-z0-9])"),
 )
-_PATHS = tuple(
-    re.compile(expression, re.IGNORECASE)
-    for expression in (
+_PATH_RULES = _compile_rules(
+    (
+        "<path>",
         # Between quotes a path may have spaces, but not before an option, as in a command. Without a drive, a server or
         # dots, a backslash begins an escape.
         r"(?<=[\"'`\u2018])(?:(?:[a-z]:|~|\.{1,2})[\\/]|/|\\{2,4}(?=\w))(?:[^\"'`\u2019\n -]|(?! -)[ -])*"
@@ -107,10 +107,9 @@ _REPEATED_PLACEHOLDER = re.compile(r"(<\w{2,9}>)(?:(?:,? (?:and )?|,)(?:\1|\(\1\
 _DIGIT = re.compile(r"\d")
 # The last name of a path counts where a file is missing or refused, or a program failed. A quoted line is a key.
 _FILE_MATTERS = re.compile(
-    r"no such file|not found|cannot find|can't find|not exist|n't exist|\bmissing\b|ENOENT"
+    r"(?i)no such file|not found|cannot find|can't find|not exist|n't exist|\bmissing\b|ENOENT"
     r"|\bforbidden\b|permission denied|EACCES|\bcommand\b|\bprocess\b|\*\*\*|\bexec\b"
-    r"|^(?:KeyError: )?(?:'[^'\n]*'|\"[^\"\n]*\")$",
-    re.IGNORECASE,
+    r"|^(?:KeyError: )?(?:'[^'\n]*'|\"[^\"\n]*\")$"
 )
 _LAST_NAME = re.compile(r"[\\/](?!<|tmp[a-z0-9_]{8}(?![a-z0-9_]))([^\\/]{1,80})[\\/]*$", re.IGNORECASE)
 
@@ -126,8 +125,8 @@ def normalize(line: str) -> str:
     for expression, placeholder in _NAME_RULES + (_DIGIT_RULES if _DIGIT.search(line) else ()):
         line = expression.sub(placeholder, line)
     file_matters = _FILE_MATTERS.search(line) is not None
-    for expression in _PATHS:
-        line = expression.sub(_keep_last_name if file_matters else "<path>", line)
+    for expression, placeholder in _PATH_RULES:
+        line = expression.sub(_keep_last_name if file_matters else placeholder, line)
     return _REPEATED_PLACEHOLDER.sub(r"\1", _NUMBERS.sub(_replace_number, line))
 
 

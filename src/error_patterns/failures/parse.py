@@ -66,14 +66,13 @@ def parse_failure(text: str) -> ParsedFailure:
     """Parse a text that `failure_text` returned."""
     lines = text.splitlines()
     stacks = [] if is_pytest_output(lines) else parse_stacks(lines)
-    messages = [_message_lines(stack) for stack in stacks] or [error_lines(lines) or [""]]
+    messages = [
+        [normalize(canonical_message(stack.message[:MAX_LINE_CHARACTERS])), *map(normalize, stack.details)]
+        for stack in stacks
+    ] or [error_lines(lines) or [""]]
     with_text = [line for line in lines if line.strip()] or [""]
     headline = stacks[-1].line if stacks else with_text[-1 if has_python_frames(lines) else 0]
     return ParsedFailure(headline.strip(), _fingerprint(stacks, messages), _keywords(stacks, messages))
-
-
-def _message_lines(stack: Stack) -> list[str]:
-    return [normalize(canonical_message(stack.message[:MAX_LINE_CHARACTERS])), *map(normalize, stack.details)]
 
 
 def _fingerprint(stacks: Sequence[Stack], messages: Sequence[Sequence[str]]) -> str:

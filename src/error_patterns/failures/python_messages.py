@@ -8,9 +8,8 @@ import re
 _EXCEPTION = re.compile(r"(?P<kind>(?:[^\W\d]\w{0,100}\.){0,20}[A-Z]\w{0,100}): (?P<message>.*)$")
 # A hint of the interpreter, up to the end of the line. Newer versions print more hints.
 _HINT = re.compile(
-    r"[.;,]? (?:(?:Did you (?:mean|forget)|Perhaps you forgot|Maybe you meant)\b"
-    r"|\((?:most likely due to a circular import|unknown location|consider renaming ')).*",
-    re.IGNORECASE,
+    r"(?i)[.;,]? (?:(?:Did you (?:mean|forget)|Perhaps you forgot|Maybe you meant)\b"
+    r"|\((?:most likely due to a circular import|unknown location|consider renaming ')).*"
 )
 
 _OLDER_FORMS = tuple(

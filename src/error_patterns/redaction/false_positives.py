@@ -18,13 +18,12 @@ No secret is a value that only names a secret, refers to one, or describes one:
 import re
 
 _PLACEHOLDER = re.compile(
-    r"(?:\[redacted\]?|[\W_])*+|\$\{.*|\$\(.*|\$(?:env:)?[a-z_]+|%\(?[a-z_]+\)?s?%?|(?:bearer |basic )?\{.*\}|<.*>|"
+    r"(?i)(?:\[redacted\]?|[\W_])*+|\$\{.*|\$\(.*|\$(?:env:)?[a-z_]+|%\(?[a-z_]+\)?s?%?|(?:bearer |basic )?\{.*\}|<.*>|"
     r"(?:\*{3}|\.{3}|…).*|x{3,}|-----BEGIN .*|(?:~|\.{1,2})/.*|[a-z]:\\.*|(?:arn|vault|op|env|file|secretref):.*|"
     r"/(?:app|builds|etc|home|keys|mnt|opt|private|proc|root|run|secrets?|srv|tmp|users|usr|var|workspace)/.*|"
     r"(?-i:[A-Z]\w*\{|(?:[a-z]\w*\.)+[A-Z]\w*@)[0-9a-f]{5,8}|"  # an object of Java
     r"(?-i:(?:[a-z]\w*\.)*[A-Z]\w*(?:Error|Exception))|"
-    r"[\w./-]+\.(?:cfg|conf|crt|env|ini|jks|json|key|p12|pem|py|toml|txt|ya?ml)",
-    re.IGNORECASE,
+    r"[\w./-]+\.(?:cfg|conf|crt|env|ini|jks|json|key|p12|pem|py|toml|txt|ya?ml)"
 )
 _HARMLESS_WORDS = frozenset(
     "a an and any are array as at await bool boolean bytes can cannot char could denied empty eof expected expired "
@@ -37,15 +36,13 @@ _DEFECTS = frozenset("blank empty hidden long masked short strong too valid weak
 # Short words, and the versions in requirements of packages.
 _COMPARED = re.compile(r"(?=.{1,20}$)[a-z]+(?:[ '_-][a-z]+)*[.!?:]?|\d+(?:\.\d+)+", re.IGNORECASE)
 _RANDOM = re.compile(
-    r"(?!0x|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$|\d{8}T\d{6})(?=.*(?:[a-z]\d{1,9}[a-z]|[^=]=$|==$))"
-    r"(?:s%3A|\d/)?(?:[\w~%+-]{12,}={0,2}|[\w+/]{6,}={1,2}|(?=.*(?-i:[a-z]))(?=.*(?-i:[A-Z]))[\w+/]{24,})",
-    re.IGNORECASE,
+    r"(?i)(?!0x|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$|\d{8}T\d{6})(?=.*(?:[a-z]\d{1,9}[a-z]|[^=]=$|==$))"
+    r"(?:s%3A|\d/)?(?:[\w~%+-]{12,}={0,2}|[\w+/]{6,}={1,2}|(?=.*(?-i:[a-z]))(?=.*(?-i:[A-Z]))[\w+/]{24,})"
 )
 # Counts, versions and algorithms have digits too: `8chars`, `2FA`, `v2`, `SHA-256`, `id_ed25519`.
 _WITH_DIGIT = re.compile(
-    r"(?!\d{1,4}-?[a-z]+$|v\d+(?:\.\d+)*$|(?:id_)?(?:aes|argon|base|ec|ecdsa|ed|http|jwt|md|oauth|pbkdf|pkcs|rsa|"
-    r"scram-sha|secp|sha|utf|x(?=25519|448|509))[-_#]?\d{1,5}(?:[-_]\w+)*$)(?=.*\d)(?=.*[a-z]).{6,}",
-    re.IGNORECASE,
+    r"(?i)(?!\d{1,4}-?[a-z]+$|v\d+(?:\.\d+)*$|(?:id_)?(?:aes|argon|base|ec|ecdsa|ed|http|jwt|md|oauth|pbkdf|pkcs|rsa|"
+    r"scram-sha|secp|sha|utf|x(?=25519|448|509))[-_#]?\d{1,5}(?:[-_]\w+)*$)(?=.*\d)(?=.*[a-z]).{6,}"
 )
 _PROSE = re.compile(r"[a-z]+(?:['-][a-z]+)*[.!?:]?", re.IGNORECASE)
 _WORD_AND_BLANK = re.compile(r"[\w\]] ")
@@ -55,9 +52,8 @@ _NAME_LIKE_SECRETS = (
     r"authorization)(?:_[a-z]+)*|(?-i:[A-Za-z]*(?:Password|Pwd|Secret|Token|Key|Credentials?)(?:[A-Z][a-z]+)*))"
 )
 _ATTRIBUTE = re.compile(
-    rf"(?:self|cls|this|args|cfg|conf|config|ctx|env|opts|options|os|params|process|props|req|request|secrets|settings|"
-    rf"state|vars?)\.[\w.]+|[a-z_]+(?:\.[a-z_]+)*\.{_NAME_LIKE_SECRETS}",
-    re.IGNORECASE,
+    rf"(?i)(?:self|cls|this|args|cfg|conf|config|ctx|env|opts|options|os|params|process|props|req|request|secrets|settings|"
+    rf"state|vars?)\.[\w.]+|[a-z_]+(?:\.[a-z_]+)*\.{_NAME_LIKE_SECRETS}"
 )
 _TOKEN_TYPE = re.compile(r"[A-Z_]{2,20}")  # of a parser
 _VARIABLE = re.compile(_NAME_LIKE_SECRETS, re.IGNORECASE)

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-# A name is sensitive by its end: `password_file` and `max_tokens` are not. Most values of an ambiguous name are
-# harmless. Many behind a phrase are, as prose uses these words too.
+# A name is sensitive by its end: `password_file` and `max_tokens` are not.
 _END = (
     r"(?:pass(?:word|wd|phrase|code)|pwd|secret|token|credentials?|client-key-data|(?:db|key|ssh|store)pass|[_-]pass|"
     r"[_-]key|api[.-]key|(?:(?<![^\W_])|bind|root)pw|rediscli_auth|oauth2-bearer|"
@@ -33,6 +32,6 @@ _HARMLESS_NAME = (
 NAME: Final = rf"(?<![\w./-])(?<!\[redacted\])(?=[\w.-]*{_END}(?![\w.-]))(?!{_HARMLESS_NAME})(?P<name>[\w.-]++)"
 """An expression for a sensitive name, in the group `name`. Expressions that contain it ignore case.
 
-The group `ambiguous` matches in names such as `session_id`, `auth` and `?key=`. The group `phrase` matches in names
-such as `api key`, and in `_auth` of npm.
+Most values are harmless where the group `ambiguous` matches: `session_id`, `auth`, `?key=`. Many are where `phrase`
+matches, as prose uses these words too: `api key`, and `_auth` of npm.
 """

@@ -3,6 +3,7 @@
 Their lines are without the prefix of a log.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -40,27 +41,23 @@ _GENERATED_NAME = re.compile(
 
 def parse_thrown_stacks(lines: Sequence[str]) -> list[Stack]:
     """Return the exceptions, the first cause before the exception that ended the program."""
+    heads = {
+        number: thrown
+        for number, line in enumerate(lines)
+        if (thrown := _THROWN.match(line.strip())) and _EXCEPTION_NAME.search(simple_name(thrown["kind"]))
+    }
     stacks: list[Stack] = []
-    thrown: re.Match[str] | None = None
-    details: list[str] = []
-    frames: list[Frame] = []
-
-    def end_stack() -> None:
-        if thrown is not None and frames:
-            functions = relevant_functions(frames)
-            stacks.append(Stack(thrown[0], thrown["kind"], thrown["message"] or "", tuple(details), functions))
-        details.clear()
-        frames.clear()
-
-    for line in lines:
-        if (frame := _FRAME_LINE.match(line)) and thrown is not None:
-            frames += _parse_location(frame["location"].rstrip(" [{,"))
-        elif (named := _THROWN.match(line.strip())) and _EXCEPTION_NAME.search(simple_name(named["kind"])):
-            end_stack()
-            thrown = named
-        elif line.strip() and (not frames or _AGGREGATE_MEMBER.match(line)) and len(details) < MAX_DETAILS:
-            details.append(line)  # of a message of several lines
-    end_stack()
+    for begin, end in itertools.pairwise([*heads, len(lines)]):
+        details: list[str] = []
+        frames: list[Frame] = []
+        for line in lines[begin + 1 : end]:
+            if frame := _FRAME_LINE.match(line):
+                frames += _parse_location(frame["location"].rstrip(" [{,"))
+            elif line.strip() and (not frames or _AGGREGATE_MEMBER.match(line)) and len(details) < MAX_DETAILS:
+                details.append(line)  # of a message of several lines
+        if frames:
+            head, kind, message = heads[begin].group(0, "kind", "message")
+            stacks.append(Stack(head, kind, message or "", tuple(details), relevant_functions(frames)))
     return stacks[::-1]
 
 

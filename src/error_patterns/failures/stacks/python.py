@@ -13,9 +13,8 @@ _CHAINED = ("During handling of the above exception", "The above exception was t
 _GROUP_MEMBER = re.compile(r"(?P<indent> *(?:\+-)?)\+-{2,} (?:\d+|\.{3}) -+$")
 _EXCEPTION_LINE = re.compile(r"(?P<kind>[^\W\d](?:[\w.]|<locals>)*)(?::(?: (?P<message>.*))?)?$")
 _STANDARD_LIBRARY = re.compile(
-    r"^<frozen |^PYTHON_LIB:"  # as friendly-traceback calls it
-    r"|[\\/]lib(?:64)?[\\/](?:python|pypy)\d[\d.]*[\\/]|[\\/]python[\d.-]*[\\/]lib[\\/]|[\\/]python\d+\.zip\b",
-    re.IGNORECASE,
+    r"(?i)^<frozen |^PYTHON_LIB:"  # as friendly-traceback calls it
+    r"|[\\/]lib(?:64)?[\\/](?:python|pypy)\d[\d.]*[\\/]|[\\/]python[\d.-]*[\\/]lib[\\/]|[\\/]python\d+\.zip\b"
 )
 # Since 3.12 these have no frames.
 _COMPREHENSIONS = {"<listcomp>", "<dictcomp>", "<setcomp>"}
