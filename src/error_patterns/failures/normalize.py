@@ -101,9 +101,7 @@ _PATH_RULES = _compile_rules(
     )
 )
 _NUMBERS = re.compile(f"(?P<code>{_CODE})|(?P<amount>{_AMOUNT})|{_NUMBER}", re.IGNORECASE)
-
 _REPEATED_PLACEHOLDER = re.compile(r"(<\w{2,9}>)(?:(?:,? (?:and )?|,)(?:\1|\(\1\)))+")  # so that 1 min 3 s equals 3 s
-
 _DIGIT = re.compile(r"\d")
 # The last name of a path counts where a file is missing or refused, or a program failed. A quoted line is a key.
 _FILE_MATTERS = re.compile(

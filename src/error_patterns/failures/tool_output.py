@@ -48,7 +48,6 @@ _PIP_ERROR = re.compile(r"(?:fatal )?error: ", re.IGNORECASE)
 
 _ERROR_LEVEL = re.compile(r"\b(?:ERROR|SEVERE|CRITICAL|CRIT|FATAL|ALERT|EMERG|PANIC)\b|^E\d", re.IGNORECASE)
 _EXIT_CODE_ONLY = re.compile(r"Process completed with exit code \d+\.$")  # printed by GitHub for any failed command
-
 _SHELL = re.compile(r"(?:/\S{1,100}/)?-?(?:ba|z|da|k|a|fi)?sh: (?:(?:line )?\d{1,7}: )?")
 _OTHER_VERSIONS = re.compile(r" \(from versions: [^()\n]*\)")
 
@@ -145,14 +144,13 @@ def _log_errors(lines: Sequence[str]) -> Iterator[str]:
         prefix, message = split_log_prefix(line)
         if prefix.strip() or not message:
             is_error = bool(_ERROR_LEVEL.search(prefix))
-        if not message:
-            continue
-        if is_error and not has_message and _EXIT_CODE_ONLY.match(message):
-            yield from map(_normalize_line, recent)
-        if is_error:
+        if is_error and message:
+            if not has_message and _EXIT_CODE_ONLY.match(message):
+                yield from map(_normalize_line, recent)
             has_message = True
             yield _normalize_line(message)
-        recent.append(message)
+        if message:
+            recent.append(message)
 
 
 def _normalize_line(line: str) -> str:

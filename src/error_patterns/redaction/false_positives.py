@@ -79,12 +79,12 @@ def _first_word(value: str) -> str:
 
 
 def is_named_secret(match: re.Match[str]) -> bool:
-    """Return whether the value is a secret, in an expression with `NAME`."""
+    """Return whether the value behind a name is a secret. Behind an ambiguous name, it must look random."""
     return is_no_word(match) and (match["ambiguous"] is None or is_random(match))
 
 
 def is_assigned_secret(match: re.Match[str]) -> bool:
-    """Return whether the value is a secret, in an expression with `NAME` and the groups `sign` and `quote`."""
+    """Return whether the value behind a name and a sign is a secret, by all rules in the docstring of the module."""
     if match["ambiguous"] is not None or not is_named_secret(match):
         return is_named_secret(match)
     value, sign, is_quoted = match["secret"], match["sign"], match["quote"] is not None

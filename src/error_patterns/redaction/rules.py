@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from error_patterns.redaction.false_positives import is_assigned_secret, is_named_secret, is_no_word, is_random, is_real
-from error_patterns.redaction.sensitive_names import NAME
 
 _Judge = Callable[[re.Match[str]], bool]
 
@@ -34,6 +33,35 @@ class Rule:
         return re.compile(self.expression, re.MULTILINE)
 
 
+# A name is sensitive by its end: `password_file` and `max_tokens` are not.
+_END = (
+    r"(?:pass(?:word|wd|phrase|code)|pwd|secret|token|credentials?|client-key-data|(?:db|key|ssh|store)pass|[_-]pass|"
+    r"[_-]key|api[.-]key|(?:(?<![^\W_])|bind|root)pw|rediscli_auth|oauth2-bearer|"
+    r"(?:access|account|api|auth|encryption|license|master|private|secret|shared|signing|subscription)key|"
+    r"(?<![\w.-])pass(?=[\"\'\\ ]{0,4}(?:=|:[ \t]?\\{0,4}[\"\']))|"
+    r"(?P<ambiguous>(?<![^\W_])(?:(?<!rediscli_)(?<!\b_)auth|pat|psk|(?:asp\.net_|j|php)?sess(?:ion)?[_-]?id|"
+    r"connect\.sid|tls\.key)|\.dockerconfigjson|(?<=[?&])(?:code|key))|"
+    r"(?P<phrase>(?:(?<=access )|(?<=api )|(?<=private )|(?<=secret ))key|\b_auth))"
+    r"(?:[_-]?(?:\d{1,3}|v\d|prod|production|staging|dev|test|live|old|new|value|hash|base|b64|base64|confirm|"
+    r"confirmation|plain|primary|secondary|current))?"
+)
+# Keys of data, tokens of text, and exceptions about secrets. `PWD` is also the working directory of a shell.
+_HARMLESS_NAME = (
+    r"(?-i:(?:OLD)?PWD=[/~]|(?:\w+\.)*(?:Bad|Duplicate|Expired|Invalid|Missing|NoSuch|Unknown|Wrong)[A-Z]\w*: )|"
+    r"[\w.-]*?(?<![^\W_])(?:(?:any|attribute|bad|blob|bucket|cache|candidate|child|column|"
+    r"composite|config|conflict|context|correlation|data|dataset|dedup|dict|distribution|duplicate|end|entity|env|"
+    r"event|feature|field|file|first|flag|foreign|group|hash|host|hot|i18n|idempotency|index|input|invalid|issue|item|"
+    r"job|join|label|last|lookup|map|merge|message|metric|missing|natural|next|node|object|option|order|output|param|"
+    r"modifier|parent|partition|prev|primary|project|property|public|query|range|record|redis|registry|resource|"
+    r"result|routing|row|s3|search|settings?|shard|shortcut|sort|start|state|step|surrogate|tag|task|translation|"
+    r"unique|unknown|user|wrong)[_-]key|(?:bos|cancel(?:lation)?|cls|continuation|current|end|eos|first|image|last|"
+    r"mask|next|pad|page|prev|sep|special|start|stop|sync|unexpected|unk)[_-]?token|(?:forgot|lost)[_-]password|"
+    r"(?:first|full|last|multi|second|single)[_-]pass)"
+    r"(?![\w.-])"
+)
+# Most values are harmless where the group `ambiguous` matches: `session_id`, `auth`, `?key=`. Many are where `phrase`
+# matches, as prose uses these words too: `api key`, and `_auth` of npm. Expressions with a name ignore case.
+_NAME = rf"(?<![\w./-])(?<!\[redacted\])(?=[\w.-]*{_END}(?![\w.-]))(?!{_HARMLESS_NAME})(?P<name>[\w.-]++)"
 # Quotes and commas can be part of an unquoted password. They end one only before a delimiter or a name.
 _VALUE = (
     r"(?:\[(?=\\{0,8}[\"']))?+(?:[bfru]{0,2}(?P<quote>\\{0,8}(?:\"\"\"|'''|[\"'])))?+"
@@ -42,17 +70,16 @@ _VALUE = (
     r"(?:(?!\\{0,8}[\"'`]{1,3}(?:[\s,;:.)\[\]}>&\\]|$)|[,;&](?:\s|$|[\w .-]{1,40}[=:]|[\w .-]{0,40}\[redacted))\S)*"
     r"(?<![)\]}>:.,;])))"
 )
+# The rest of a command: not another command, after a `;` or in a pipe.
+_BEFORE_OPTION = r"(?:[^\n\\|;&]|\\\n?){0,120}?[ \t]"
+_ARGUMENT = r"[\"']?(?P<secret>(?<=')[^'\n]+|(?<=\")[^\"\n]+|(?<![\"'])[^\s\"',]+)"
+_AUTHORIZATION = r"(?i)authorization\\{0,8}[\"']?[ \t]*+[:=,][ \t]*+b?\\{0,8}[\"']?"
 
 
 def _token(start: str, rest: str) -> str:
     # A search for an expression that begins with a literal is tens of times faster than for one with a lookbehind.
     return rf"(?P<secret>{start}(?<![\w-]{start}){rest})"
 
-
-# The rest of a command: not another command, after a `;` or in a pipe.
-_BEFORE_OPTION = r"(?:[^\n\\|;&]|\\\n?){0,120}?[ \t]"
-_ARGUMENT = r"[\"']?(?P<secret>(?<=')[^'\n]+|(?<=\")[^\"\n]+|(?<![\"'])[^\s\"',]+)"
-_AUTHORIZATION = r"(?i)authorization\\{0,8}[\"']?[ \t]*+[:=,][ \t]*+b?\\{0,8}[\"']?"
 
 # By name. A string alone finds secrets of any form.
 _EXPRESSIONS: Final[dict[str, tuple[str | tuple[str, _Judge], ...]]] = {
@@ -93,17 +120,17 @@ _EXPRESSIONS: Final[dict[str, tuple[str | tuple[str, _Judge], ...]]] = {
     "assignment": (
         # Most words are no names. A first look at what follows saves most of the time.
         (
-            rf"(?i)(?<![\w.-])(?=[\w.-]++[\\\"'\]? \t]{{0,40}}+(?:[:=!]|(?<= )(?:is|was):? )){NAME}\\{{0,8}}[\"']?\]?"
+            rf"(?i)(?<![\w.-])(?=[\w.-]++[\\\"'\]? \t]{{0,40}}+(?:[:=!]|(?<= )(?:is|was):? )){_NAME}\\{{0,8}}[\"']?\]?"
             rf"[ \t]*+(?P<sign>:=|=>|={{1,3}}|!==?|\??:(?!:)|(?<=\w)::(?= )|(?:is|was):?(?= ))"
             rf"[ \t]*+(?:[|>][+-]?\n[ \t]*+)?{_VALUE}",
             is_assigned_secret,
         ),
         (
-            rf"(?i)\b(?:name|key)[\"']?[ \t]*+[:=][ \t]*+[\"']?{NAME}[\"']?,?\s{{0,60}}[\"']?value[\"']?"
+            rf"(?i)\b(?:name|key)[\"']?[ \t]*+[:=][ \t]*+[\"']?{_NAME}[\"']?,?\s{{0,60}}[\"']?value[\"']?"
             rf"[ \t]*+(?P<sign>[:=])[ \t]*+{_VALUE}",
             is_assigned_secret,
         ),
-        (rf"(?i)<{NAME}>(?P<secret>[^<\n]+)</", is_named_secret),
+        (rf"(?i)<{_NAME}>(?P<secret>[^<\n]+)</", is_named_secret),
         r"=\{(?i:(?<=\bpwd=\{))(?P<secret>[^{}\n]+)\}",
         r"[IPSWipsw](?<!\w\w)(?:(?<=P)ASSWORD(?=[ \t]+\\{0,8}')|(?i:(?<=i)dentified (?:with \S{1,60} )?by|"
         r"(?<=w)ith password|(?<=s)et password(?: for \S{1,100})? =(?: password\()?))"
@@ -120,12 +147,12 @@ _EXPRESSIONS: Final[dict[str, tuple[str | tuple[str, _Judge], ...]]] = {
     ),
     "option": (
         (
-            rf"(?i)(?=--|-(?:pw|password|\w{{1,9}}pass)\b){NAME}(?P<sign>[ \t]+|[\"'],[ \t]*(?=[\"'])){_VALUE}",
+            rf"(?i)(?=--|-(?:pw|password|\w{{1,9}}pass)\b){_NAME}(?P<sign>[ \t]+|[\"'],[ \t]*(?=[\"'])){_VALUE}",
             is_assigned_secret,
         ),
         (
             rf"(?:ENV|ARG|setx(?:[ \t]+/[Mm])?|setenv|config(?:ure)? set)[ \t]+(?:\S{{1,100}}:)?"
-            rf"(?i:{NAME}(?P<sign>[ \t]+){_VALUE})",
+            rf"(?i:{_NAME}(?P<sign>[ \t]+){_VALUE})",
             is_assigned_secret,
         ),
         r"-pass(?:in|out)?[ \t]+[\"']?pass:(?P<secret>[^\s\"']+)",

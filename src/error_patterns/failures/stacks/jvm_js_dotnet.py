@@ -1,7 +1,4 @@
-"""Stack traces of the JVM, JavaScript and .NET, which name the exception first, and then its frames.
-
-Their lines are without the prefix of a log.
-"""
+"""Exceptions of the JVM, JavaScript and .NET, with the frames behind each, in lines without the prefix of a log."""
 
 import itertools
 import re

@@ -95,10 +95,7 @@ def _announced_lines(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _continuation_lines(lines: Iterable[str]) -> Iterator[str]:
-    """Return the lines that continue a message: indented ones, and single lines between two of those.
-
-    Other lines can be later output.
-    """
+    """Return the indented lines that follow, and single lines between two of those. Others can be later output."""
     was_indented = False
     for line, following in itertools.pairwise([*lines, ""]):
         is_indented = _CONTINUATION.match(line) is not None
