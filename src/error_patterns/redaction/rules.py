@@ -81,7 +81,7 @@ def _token(start: str, rest: str) -> str:
     return rf"(?P<secret>{start}(?<![\w-]{start}){rest})"
 
 
-# By name. A string alone finds secrets of any form.
+# By name, each with the function that judges its matches, unless that is `is_real`.
 _EXPRESSIONS: Final[dict[str, tuple[str | tuple[str, _Judge], ...]]] = {
     # A key without an end is cut off: it is hidden to the end of the text, unless prose mentions its first line only.
     "private-key": (
