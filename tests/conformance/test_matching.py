@@ -8,8 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from error_patterns import ErrorPattern, ErrorPatternRepository, PatternMatch
-from error_patterns.matching import ranking
+from error_patterns import ErrorPattern, ErrorPatternRepository, PatternMatch, matching
 from reference import CONTEXT, PATTERN, Match, Reference
 
 BOUNDS = {"COMMON_TERM": 4, "FOLLOWED": 6, "CANDIDATES": 3}  # for stores of a dozen patterns
