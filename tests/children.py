@@ -187,7 +187,6 @@ def update_often(parent: Connection, url: str, name: str) -> None:
             pattern = repository.get(PATTERN_ID)
             assert pattern is not None
             pattern.preventive_checks.append(f"{name} {number}")
-            pattern.frequency += 1
             repository.update(pattern)
 
 
