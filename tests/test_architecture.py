@@ -1,4 +1,4 @@
-"""The rule of the architecture: imports run down the floors of DESIGN.md, and one way inside a folder."""
+"""The rule of the architecture: imports run down the floors of the package, and one way inside a folder."""
 
 import ast
 from collections.abc import Iterator, Mapping
