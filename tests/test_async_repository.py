@@ -235,6 +235,17 @@ class TestTasks:
 
         assert runner.run(check()) == 20
 
+    def test_are_refused_where_their_transaction_is_being_committed(
+        self, repository: AsyncErrorPatternRepository, runner: asyncio.Runner
+    ) -> None:
+        async def check() -> ErrorPattern:
+            async with repository.transaction() as together:
+                late = asyncio.create_task(together.create(ErrorPattern(pattern="too late")))
+            return await late
+
+        with pytest.raises(RepositoryClosedError):
+            runner.run(check())
+
     def test_go_on_while_a_call_waits_for_a_lock(self, place_url: str, runner: asyncio.Runner) -> None:
         async def check() -> None:
             async with AsyncErrorPatternRepository.open(place_url) as repository:

@@ -92,15 +92,15 @@ class AsyncSessions(Transactions[AbstractAsyncContextManager[AsyncSession]]):
             together = type(self)(lambda: nullcontext(session), joins=True, kept=scope.kept)
             try:
                 await _in_turn(session, begin, scope)
-                yield together
+                try:
+                    yield together
+                finally:
+                    together._refuse("the transaction")  # before the commit: what came later would be lost
             except BaseException as error:
                 roll_back = partial(scope.roll_back, error)
                 await _in_turn(session, lambda _: roll_back())
                 raise
-            else:
-                await _in_turn(session, commit, scope)
-            finally:
-                together._refuse("the transaction")
+            await _in_turn(session, commit, scope)
 
     async def make_ready(self) -> None:
         """Prepare the schema of the database."""

@@ -84,14 +84,14 @@ class SyncSessions(Transactions[AbstractContextManager[Session]]):
             together = type(self)(lambda: nullcontext(session), joins=True, kept=scope.kept)
             begin(session, scope)
             try:
-                yield together
+                try:
+                    yield together
+                finally:
+                    together._refuse("the transaction")
             except BaseException as error:
                 scope.roll_back(error)
                 raise
-            else:
-                commit(session, scope)
-            finally:
-                together._refuse("the transaction")
+            commit(session, scope)
 
     def close(self) -> None:
         """Dispose of the engine: close idle connections now, and those in use when they return to the pool."""
