@@ -13,8 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from error_patterns.database.async_engines import AsyncDatabase
 from error_patterns.database.async_sessions import AsyncSessions
 from error_patterns.models import ErrorPattern, PatternMatch, PatternStatistics
-from error_patterns.operations import crud, maintenance, questions, record, reindex
-from error_patterns.operations import update as edits
+from error_patterns.operations import crud, maintenance, match, record, reindex, statistics, update
 from error_patterns.redaction import EVERY_RULE, Redaction
 from error_patterns.repository import prepare_schema
 
@@ -137,21 +136,21 @@ class AsyncErrorPatternRepository:
         A list keeps what you and others added or removed since you read the pattern. Your own object stays as it is.
         Raises `PatternNotFoundError`.
         """
-        return await self._sessions.write(edits.update, pattern)
+        return await self._sessions.write(update.update, pattern)
 
     async def add_checks(self, pattern_id: str, checks: Sequence[str]) -> ErrorPattern:
         """Add preventive checks that a stored pattern does not have, atomically; return the stored pattern.
 
         Raises `PatternNotFoundError`, or `pydantic.ValidationError` if one breaks a rule or there is no room.
         """
-        return await self._sessions.write(edits.add_checks, pattern_id, checks)
+        return await self._sessions.write(update.add_checks, pattern_id, checks)
 
     async def add_keywords(self, pattern_id: str, keywords: Sequence[str]) -> ErrorPattern:
         """Add keywords that a stored pattern does not have, atomically; return the stored pattern.
 
         Raises `PatternNotFoundError`, or `pydantic.ValidationError` if one breaks a rule or there is no room.
         """
-        return await self._sessions.write(edits.add_keywords, pattern_id, keywords)
+        return await self._sessions.write(update.add_keywords, pattern_id, keywords)
 
     async def delete(self, pattern_id: str) -> bool:
         """Delete a pattern; return False if there was none with this id."""
@@ -171,29 +170,29 @@ class AsyncErrorPatternRepository:
 
     async def match_context(self, context: str, *, limit: int | None = 10) -> list[ErrorPattern]:
         """Return the patterns that the context resembles, best first; None as `limit` gives all."""
-        return await self._sessions.read(questions.match_context, context, limit=limit)
+        return await self._sessions.read(match.match_context, context, limit=limit)
 
     async def rank_context(self, context: str, *, limit: int | None = 10, min_score: float = 0.0) -> list[PatternMatch]:
         """Return the patterns that the context resembles, best first, with score and matched keywords.
 
         `limit` bounds their number, None gives all; matches that score less than `min_score` are left out.
         """
-        return await self._sessions.read(questions.rank_context, context, limit=limit, min_score=min_score)
+        return await self._sessions.read(match.rank_context, context, limit=limit, min_score=min_score)
 
     async def guidance_for(self, context: str, *, limit: int = 5, max_characters: int = 2000) -> str:
         """Render what to check before acting on the context, as Markdown for a prompt; empty if nothing is known.
 
         It covers at most `limit` patterns, each with a score of at least `RELEVANT_SCORE`, in at most `max_characters`.
         """
-        return await self._sessions.read(questions.guidance_for, context, limit=limit, max_characters=max_characters)
+        return await self._sessions.read(match.guidance_for, context, limit=limit, max_characters=max_characters)
 
     async def count(self) -> int:
         """Count the patterns."""
-        return await self._sessions.read(questions.count)
+        return await self._sessions.read(statistics.count)
 
     async def statistics(self, *, top: int = 10) -> PatternStatistics:
         """Compute the totals of the memory, with the `top` most frequent patterns and most common keywords."""
-        return await self._sessions.read(questions.statistics, top=top)
+        return await self._sessions.read(statistics.statistics, top=top)
 
     async def check_index(self, *, progress: Callable[[int], object] | None = None) -> int:
         """Compare the keyword index with the patterns; return the number of patterns for which it is wrong.

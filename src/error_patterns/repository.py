@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from error_patterns.database.engines import create_engine
 from error_patterns.database.sync_sessions import SyncSessions
 from error_patterns.models import ErrorPattern, PatternMatch, PatternStatistics
-from error_patterns.operations import crud, maintenance, questions, record, reindex
-from error_patterns.operations import update as edits
+from error_patterns.operations import crud, maintenance, match, record, reindex, statistics, update
 from error_patterns.redaction import EVERY_RULE, Redaction
 
 SessionFactory = Callable[[], Session]
@@ -162,7 +161,7 @@ class ErrorPatternRepository:
             PatternNotFoundError: No pattern with this id is stored.
             pydantic.ValidationError: A list has no room for the items of both sides.
         """
-        return self._sessions.write(edits.update, pattern)
+        return self._sessions.write(update.update, pattern)
 
     def add_checks(self, pattern_id: str, checks: Sequence[str]) -> ErrorPattern:
         """Add preventive checks to a stored pattern, atomically; return the stored pattern.
@@ -173,11 +172,11 @@ class ErrorPatternRepository:
             PatternNotFoundError: No pattern with this id is stored.
             pydantic.ValidationError: A check breaks a rule of `ErrorPattern`, or there is no room for all of them.
         """
-        return self._sessions.write(edits.add_checks, pattern_id, checks)
+        return self._sessions.write(update.add_checks, pattern_id, checks)
 
     def add_keywords(self, pattern_id: str, keywords: Sequence[str]) -> ErrorPattern:
         """Add keywords to a stored pattern, by the rules and with the errors of `add_checks`."""
-        return self._sessions.write(edits.add_keywords, pattern_id, keywords)
+        return self._sessions.write(update.add_keywords, pattern_id, keywords)
 
     def delete(self, pattern_id: str) -> bool:
         """Delete a pattern; return False if there was none with this id."""
@@ -200,7 +199,7 @@ class ErrorPatternRepository:
 
     def match_context(self, context: str, *, limit: int | None = 10) -> list[ErrorPattern]:
         """Return the patterns that the context resembles, best first; `rank_context` adds scores and reasons."""
-        return self._sessions.read(questions.match_context, context, limit=limit)
+        return self._sessions.read(match.match_context, context, limit=limit)
 
     def rank_context(self, context: str, *, limit: int | None = 10, min_score: float = 0.0) -> list[PatternMatch]:
         """Return the patterns of which a keyword, or the text, occurs in the context, best first.
@@ -211,7 +210,7 @@ class ErrorPatternRepository:
                 those with the rarest terms of the context, by the rule of `error_patterns.matching.ranking`.
             min_score: Leave out matches with a lower score. `RELEVANT_SCORE` keeps those worth an agent's attention.
         """
-        return self._sessions.read(questions.rank_context, context, limit=limit, min_score=min_score)
+        return self._sessions.read(match.rank_context, context, limit=limit, min_score=min_score)
 
     def guidance_for(self, context: str, *, limit: int = 5, max_characters: int = 2000) -> str:
         """Render what to check before acting on the context, as Markdown for a prompt; empty if nothing is known.
@@ -222,15 +221,15 @@ class ErrorPatternRepository:
         Example:
             >>> prompt = [repository.guidance_for(task), task]
         """
-        return self._sessions.read(questions.guidance_for, context, limit=limit, max_characters=max_characters)
+        return self._sessions.read(match.guidance_for, context, limit=limit, max_characters=max_characters)
 
     def count(self) -> int:
         """Count the patterns."""
-        return self._sessions.read(questions.count)
+        return self._sessions.read(statistics.count)
 
     def statistics(self, *, top: int = 10) -> PatternStatistics:
         """Compute the totals of the memory, with the `top` most frequent patterns and most common keywords."""
-        return self._sessions.read(questions.statistics, top=top)
+        return self._sessions.read(statistics.statistics, top=top)
 
     def check_index(self, *, progress: Callable[[int], object] | None = None) -> int:
         """Compare the keyword index with the patterns; return the number of patterns for which it is wrong.

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, delete, insert, text, update
 
 from calls import a_pattern, keywords_found
 from error_patterns import ErrorPattern, ErrorPatternRepository
-from error_patterns.database.transactions import BATCH_SIZE
+from error_patterns.database.sessions import BATCH_SIZE
 from error_patterns.models.keyword_index import keyword_index
 
 BEFORE_ALL = "00000000000000000000000001"

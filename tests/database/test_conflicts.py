@@ -23,7 +23,7 @@ from error_patterns import (
     ErrorPatternRepository,
     migrate,
 )
-from error_patterns.database.transactions import ATTEMPTS
+from error_patterns.database.sessions import ATTEMPTS
 
 OURS = "01HXYZ1234567890ABCDEFGHJ0"
 THEIRS = "01HXYZ1234567890ABCDEFGHJ1"

@@ -11,11 +11,11 @@ from tenacity import AsyncRetrying
 
 from error_patterns.database.async_engines import AsyncDatabase
 from error_patterns.database.cancellation import run_step
-from error_patterns.database.transactions import (
+from error_patterns.database.sessions import (
     BatchResult,
     Call,
     Operation,
-    Transactions,
+    Sessions,
     begin,
     closing_unless_shared,
     commit,
@@ -28,7 +28,7 @@ R = TypeVar("R")
 _TURN = "error_patterns.turn"  # the key in Session.info
 
 
-class AsyncSessions(Transactions[AbstractAsyncContextManager[AsyncSession]]):
+class AsyncSessions(Sessions[AbstractAsyncContextManager[AsyncSession]]):
     """Runs each operation on a session, in a transaction, repeated after a conflict; undone if it is cancelled."""
 
     _database: AsyncDatabase | None = None
@@ -52,11 +52,11 @@ class AsyncSessions(Transactions[AbstractAsyncContextManager[AsyncSession]]):
 
     async def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation that writes nothing."""
-        return await self._run(Call(partial(self._scope, writes=False), operation, *args, **kwargs))
+        return await self._run(Call(partial(self._choose, writes=False), operation, *args, **kwargs))
 
     async def write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation that writes."""
-        return await self._run(Call(partial(self._scope, writes=True), operation, *args, **kwargs))
+        return await self._run(Call(partial(self._choose, writes=True), operation, *args, **kwargs))
 
     async def _run(self, call: Call[P, R]) -> R:
         async def once() -> R:
@@ -88,19 +88,19 @@ class AsyncSessions(Transactions[AbstractAsyncContextManager[AsyncSession]]):
     async def transaction(self) -> AsyncGenerator[Self]:
         """Open one transaction; the result runs each operation in a savepoint of it."""
         async with self._sessions() as session:
-            scope = self._scope(session.sync_session, writes=True)
-            together = type(self)(lambda: nullcontext(session), joins=True, kept=scope.kept)
+            transaction = self._choose(session.sync_session, writes=True)
+            together = type(self)(lambda: nullcontext(session), joins=True, kept=transaction.kept)
             try:
-                await _in_turn(session, begin, scope)
+                await _in_turn(session, begin, transaction)
                 try:
                     yield together
                 finally:
                     together._refuse("the transaction")  # before the commit: what came later would be lost
             except BaseException as error:
-                roll_back = partial(scope.roll_back, error)
+                roll_back = partial(transaction.roll_back, error)
                 await _in_turn(session, lambda _: roll_back())
                 raise
-            await _in_turn(session, commit, scope)
+            await _in_turn(session, commit, transaction)
 
     async def make_ready(self) -> None:
         """Prepare the schema of the database."""

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from tenacity import Retrying
 
 from error_patterns.database.engines import close_on_return
-from error_patterns.database.transactions import (
+from error_patterns.database.sessions import (
     BatchResult,
     Call,
     Operation,
-    Transactions,
+    Sessions,
     begin,
     closing_unless_shared,
     commit,
@@ -25,7 +25,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class SyncSessions(Transactions[AbstractContextManager[Session]]):
+class SyncSessions(Sessions[AbstractContextManager[Session]]):
     """Runs each operation on a session, in a transaction, repeated after a conflict."""
 
     _engine: Engine | None = None
@@ -44,11 +44,11 @@ class SyncSessions(Transactions[AbstractContextManager[Session]]):
 
     def read(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation that writes nothing."""
-        return self._run(Call(partial(self._scope, writes=False), operation, *args, **kwargs))
+        return self._run(Call(partial(self._choose, writes=False), operation, *args, **kwargs))
 
     def write(self, operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run an operation that writes."""
-        return self._run(Call(partial(self._scope, writes=True), operation, *args, **kwargs))
+        return self._run(Call(partial(self._choose, writes=True), operation, *args, **kwargs))
 
     def _run(self, call: Call[P, R]) -> R:
         def once() -> R:
@@ -80,18 +80,18 @@ class SyncSessions(Transactions[AbstractContextManager[Session]]):
     def transaction(self) -> Generator[Self]:
         """Open one transaction; the result runs each operation in a savepoint of it."""
         with self._sessions() as session:
-            scope = self._scope(session, writes=True)
-            together = type(self)(lambda: nullcontext(session), joins=True, kept=scope.kept)
-            begin(session, scope)
+            transaction = self._choose(session, writes=True)
+            together = type(self)(lambda: nullcontext(session), joins=True, kept=transaction.kept)
+            begin(session, transaction)
             try:
                 try:
                     yield together
                 finally:
                     together._refuse("the transaction")
             except BaseException as error:
-                scope.roll_back(error)
+                transaction.roll_back(error)
                 raise
-            commit(session, scope)
+            commit(session, transaction)
 
     def close(self) -> None:
         """Dispose of the engine: close idle connections now, and those in use when they return to the pool."""

@@ -1,137 +1,174 @@
-"""The shared part of sync and async calls: the choice of their transaction, retries, and batches."""
+"""The transaction of a call on a session: a transaction of its own, or a savepoint in somebody else's."""
 
-from collections.abc import Callable, Collection, Iterable
-from contextlib import nullcontext
-from typing import TYPE_CHECKING, Concatenate, Generic, NamedTuple, NoReturn, ParamSpec, TypeVar
+import time
+from collections.abc import Collection
+from contextlib import suppress
 
-from pydantic import BaseModel
-from sqlalchemy.orm import Session
-from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError, PendingRollbackError, SQLAlchemyError
+from sqlalchemy.orm import Session, SessionTransaction
+from typing_extensions import override
 
-from error_patterns.database.driver_errors import is_conflict, translated_errors
-from error_patterns.database.scopes import Savepoint, Scope
-from error_patterns.errors import RepositoryClosedError
+from error_patterns.database.cancellation import defer_cancellation, stop_if_cancelled
+from error_patterns.database.driver_errors import is_busy, translated_errors
 
-if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncSession  # needs greenlet at run time
-
-ATTEMPTS = 20
-"""The number of times that a call is tried while the database refuses it for a conflict with another transaction."""
-
-BATCH_SIZE = 1_000
-"""The number of patterns of a batch. A pass over all patterns takes one transaction a batch, so that none is long."""
-
-P = ParamSpec("P")
-R = TypeVar("R")
-S = TypeVar("S", Session, "AsyncSession")
-S_co = TypeVar("S_co", covariant=True)
-Retries = TypeVar("Retries", Retrying, AsyncRetrying)
-
-Operation = Callable[Concatenate[Session, P], R]
-"""One of `error_patterns.operations`."""
+# Keys in Session.info, each of a transaction and its connection.
+_BEGUN = "error_patterns.begun"  # on SQLite's driver
+_LOST = "error_patterns.lost"
 
 
-class BatchResult(NamedTuple):
-    """The result of one batch of a pass in the order of the ids.
+class Transaction:
+    """A transaction that begins and ends with a call.
 
     Attributes:
-        patterns: The number of patterns read.
-        affected: The number of patterns counted or changed, and of those gone that left derived rows behind.
-        last_id: The last id read; None at the end of the pass.
+        kept: The objects that stay in the session at the end, as the caller had them there. None: all of them.
     """
 
-    patterns: int
-    affected: int
-    last_id: str | None
+    def __init__(self, session: Session, writes: bool, kept: Collection[object] | None) -> None:
+        """Hold the session; nothing is begun yet."""
+        self.kept = kept
+        self._session = session
+        self._writes = writes
+
+    def prepare(self) -> None:
+        """Flush what the owner of the session has pending. An error of that is the owner's, and not translated."""
+
+    def begin(self) -> None:
+        """Begin."""
+        _begin(self._session, self._writes)
+        stop_if_cancelled(self._session)
+
+    def commit(self) -> None:
+        """Flush and commit, and detach what the call returns."""
+        self._session.flush()
+        self._detach()  # before the commit, which would expire it
+        stop_if_cancelled(self._session)
+        self._session.commit()
+
+    def roll_back(self, error: BaseException) -> None:
+        """Roll back without an error of its own, so that `error` is the one to be seen."""
+        with suppress(SQLAlchemyError):  # of a connection that is gone
+            self._session.rollback()
+
+    def _detach(self) -> None:
+        if self.kept is not None:
+            staying = set(map(id, self.kept))
+            for each in list(self._session):
+                if id(each) not in staying:
+                    self._session.expunge(each)
 
 
-class Transactions(Generic[S_co]):
-    """The sessions of a repository, each with the scope of a call."""
+class Savepoint(Transaction):
+    """A savepoint in a transaction that somebody else began and will end."""
 
-    def __init__(
-        self, sessions: Callable[[], S_co], *, joins: bool = False, kept: Collection[object] | None = None
-    ) -> None:
-        """Take context managers of sessions; with `joins`, their transactions are somebody else's."""
-        self._sessions = sessions
-        self._joins = joins
-        self._kept = kept
+    _savepoint: SessionTransaction | None = None
 
-    def _scope(self, session: Session, writes: bool) -> Scope:
-        """Join a transaction that the session comes with, or make one; the caller's objects stay in the session."""
-        if self._joins or session.in_transaction():
-            return Savepoint(session, writes, self._kept)
-        return Scope(session, writes, list(session))
+    @override
+    def prepare(self) -> None:
+        with translated_errors(self._session):
+            if not self._session.in_transaction():
+                self._session.begin()
+            defer_cancellation(self._session)
+            _refuse_if_lost(self._session)
+            if self._writes:
+                _begin(self._session, self._writes)
+        self._session.flush()
 
-    def _refuse(self, closed: str) -> None:
-        """Refuse each further call, as something is closed."""
+    @override
+    def begin(self) -> None:
+        self._connection = self._session.connection()
+        # If the driver has not begun, the savepoint is the whole transaction, and there is nothing before it to lose.
+        if self._connection.dialect.name == "sqlite" and _is_begun(self._connection):
+            _watch(self._session, _BEGUN, self._connection)
+        self._savepoint = self._session.begin_nested()
+        self._savepoint.__enter__()
+        stop_if_cancelled(self._session)
 
-        def refuse() -> NoReturn:
-            raise RepositoryClosedError(closed)
+    @override
+    def commit(self) -> None:
+        self._session.flush()
+        stop_if_cancelled(self._session)
+        self._end(None)
+        self._detach()
 
-        self._sessions = refuse
+    @override
+    def roll_back(self, error: BaseException) -> None:
+        with suppress(BaseException):
+            self._end(error)
 
-
-def closing_unless_shared(session: S) -> "S | nullcontext[S]":
-    """Close a session of the caller's factory at the end, unless the caller works with it already."""
-    is_shared = session.in_transaction() or len(session.identity_map) > 0
-    return nullcontext(session) if is_shared else session
-
-
-class Call(Generic[P, R]):
-    """A call of an operation, which is tried again after a conflict with another transaction."""
-
-    def __init__(
-        self, scope: Callable[[Session], Scope], operation: Operation[P, R], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
-        """Hold the operation with its arguments."""
-        self._scope = scope
-        self._operation = operation
-        self._args = args
-        self._kwargs = kwargs
-        self._may_be_used_up = any(isinstance(a, Iterable) and not isinstance(a, Collection | BaseModel) for a in args)
-        self._was_joined = False
-
-    def run(self, session: Session) -> R:
-        """Try it once, on a session of its own."""
-        scope = self._scope(session)
-        self._was_joined = isinstance(scope, Savepoint)
-        scope.prepare()
-        with translated_errors(session):
-            try:
-                scope.begin()
-                result = self._operation(session, *self._args, **self._kwargs)
-                scope.commit()
-            except BaseException as error:
-                scope.roll_back(error)
-                raise
-        return result
-
-    def may_be_repeated(self, error: BaseException) -> bool:
-        """Tell whether the database has undone all of the call. If its connection broke, it may have been committed."""
-        return is_conflict(error) and not (self._was_joined or self._may_be_used_up)
-
-    def retries(self, kind: type[Retries]) -> Retries:
-        """Make the retry loop for all but the first try."""
-        return kind(
-            stop=stop_after_attempt(ATTEMPTS - 1),
-            wait=wait_random_exponential(multiplier=0.02, max=1),
-            retry=retry_if_exception(is_conflict),
-            reraise=True,
-        )
+    def _end(self, error: BaseException | None) -> None:
+        savepoint, self._savepoint = self._savepoint, None
+        try:
+            if savepoint is not None:
+                savepoint.__exit__(error and type(error), error, error and error.__traceback__)
+        except BaseException as trouble:
+            if isinstance(trouble, DBAPIError) or not isinstance(trouble, Exception):
+                _watch(self._session, _LOST, self._connection)
+            raise
 
 
-def begin(session: Session, scope: Scope) -> None:
-    """Begin a scope around code of the caller, whose errors are not translated."""
-    scope.prepare()
-    with translated_errors(session):
-        scope.begin()
+def _watch(session: Session, key: str, connection: Connection) -> None:
+    """Look at the transaction before it is committed.
+
+    If there is no way back to a savepoint, the database has rolled back the whole transaction, as SQLite does on a full
+    disk. A caller who catches the error could go on, and would commit the second half without the first.
+    """
+    session.info[key] = session.get_transaction(), connection
+    if not event.contains(session, "before_commit", _refuse_if_lost):
+        event.listen(session, "before_commit", _refuse_if_lost)
 
 
-def commit(session: Session, scope: Scope) -> None:
-    """Commit a scope, or roll it back if that fails."""
+def _refuse_if_lost(session: Session) -> None:
+    transaction = session.get_transaction()
+    lost, _ = session.info.get(_LOST, (None, None))
+    begun, connection = session.info.get(_BEGUN, (None, None))
+    if transaction is not None and (transaction is lost or (transaction is begun and not _is_begun(connection))):
+        raise PendingRollbackError("An earlier error rolled back all of it.")
+
+
+def _is_begun(connection: Connection) -> bool:
+    """Tell whether the driver has begun a transaction; all but SQLite's begin by themselves."""
+    return bool(getattr(connection.connection.driver_connection, "in_transaction", True))
+
+
+def _begin(session: Session, writes: bool) -> None:
+    """Begin so that all reads of a call see one state, and writers wait for each other instead of failing.
+
+    SQLite's driver would begin at the first change only, and a savepoint outside a transaction commits when released.
+    """
+    if not session.in_transaction():
+        session.begin()  # needed where the factory has switched autobegin off
+        bind = session.get_bind()
+        if bind.dialect.name == "postgresql" and isinstance(bind, Engine) and not writes:
+            session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        return
+    defer_cancellation(session)
+    if not _is_begun(connection):
+        if not writes:
+            connection.exec_driver_sql("BEGIN")
+        elif connection.dialect.is_async:
+            _begin_immediate_in_steps(session, connection)
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin_immediate_in_steps(session: Session, connection: Connection) -> None:
+    """Wait for other writers in steps of 100 ms, so that a cancellation takes effect meanwhile."""
+    timeout: int = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()  # milliseconds
+    deadline = time.monotonic() + timeout / 1000
+    connection.exec_driver_sql(f"PRAGMA busy_timeout = {min(timeout, 100)}")
     try:
-        with translated_errors(session):
-            scope.commit()
-    except BaseException as error:
-        scope.roll_back(error)
-        raise
+        while True:
+            stop_if_cancelled(session)
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            except OperationalError as error:
+                if not is_busy(error) or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+    finally:
+        if not connection.invalidated:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {timeout}")

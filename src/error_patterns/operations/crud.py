@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from error_patterns.database.derived_rows import erase_derived, insert_index
 from error_patterns.database.dialects import insert_on_conflict
-from error_patterns.database.transactions import BATCH_SIZE
+from error_patterns.database.sessions import BATCH_SIZE
 from error_patterns.errors import PatternAlreadyExistsError
 from error_patterns.models import ErrorPattern
 from error_patterns.models.fields import known_id

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from error_patterns.database import dialects
 from error_patterns.database.derived_rows import erase_derived
-from error_patterns.database.transactions import BATCH_SIZE, BatchResult
+from error_patterns.database.sessions import BATCH_SIZE, BatchResult
 from error_patterns.errors import PatternNotFoundError
 from error_patterns.models import ErrorPattern
 from error_patterns.models.fields import KEPT_FAILURES, MAX_CHECKS, MAX_FREQUENCY, MAX_KEYWORDS, as_utc, known_id

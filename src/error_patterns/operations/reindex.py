@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from error_patterns.database.derived_rows import erase_postings, insert_postings
-from error_patterns.database.transactions import BATCH_SIZE, BatchResult
+from error_patterns.database.sessions import BATCH_SIZE, BatchResult
 from error_patterns.models import ErrorPattern
 from error_patterns.models.keyword_index import Posting, postings_of
 from error_patterns.models.keyword_index import keyword_index as index
