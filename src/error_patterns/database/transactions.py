@@ -51,11 +51,14 @@ class Transaction:
             self._session.rollback()
 
     def _detach(self) -> None:
-        if self.kept is not None:
-            staying = set(map(id, self.kept))
-            for each in list(self._session):
-                if id(each) not in staying:
-                    self._session.expunge(each)
+        if self.kept is None:
+            return
+        if not self.kept:
+            self._session.expunge_all()
+        staying = set(map(id, self.kept))
+        for each in list(self._session):
+            if id(each) not in staying:
+                self._session.expunge(each)
 
 
 class Savepoint(Transaction):
