@@ -171,6 +171,12 @@ class TestRecording:
         caught(lambda: capture_failures(repository, preventive_checks=["ping it"])(fail)(OSError("gone")))
         assert repository.list_all()[0].preventive_checks == ["ping it"]
 
+    def test_keywords_and_checks_may_come_from_any_iterable(self, repository: ErrorPatternRepository) -> None:
+        capture = capture_failures(repository, keywords=iter(["kafka"]), preventive_checks=iter(["ping it"]))  # type: ignore[arg-type]  # as untyped callers do
+        caught(lambda: capture(fail)(OSError("gone")))
+        (pattern,) = repository.list_all()
+        assert (pattern.keywords, pattern.preventive_checks) == (["kafka"], ["ping it"])
+
     def test_keywords_and_checks_are_passed_on_to_an_async_repository(
         self, repository: ErrorPatternRepository, async_repository: AsyncErrorPatternRepository, runner: asyncio.Runner
     ) -> None:

@@ -1,11 +1,12 @@
 """A session of the caller's: the caller's own tables and error patterns in one unit of work."""
 
 import contextlib
+from collections.abc import Generator
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, event, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from calls import (
     Failing,
@@ -188,6 +189,17 @@ class TestInSession:
         with pytest.raises(PatternNotFoundError):
             joined.update(pattern)
 
+    @pytest.mark.parametrize("kind", ["sync"], indirect=True)
+    def test_lets_an_interruption_through_on_the_way_back_from_an_error(
+        self, joined: ErrorPatternRepository, engine: Engine
+    ) -> None:
+        @event.listens_for(engine, "rollback_savepoint", once=True)
+        def interrupt(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            joined.update(ErrorPattern(pattern="p"))
+
     def test_raises_the_callers_own_error_for_the_callers_own_objects(
         self, joined: ErrorPatternRepository, session: Session
     ) -> None:
@@ -246,6 +258,52 @@ class TestSessionOfAFactoryThatHoldsObjectsOfTheCallers:
         pattern = over_factory.create(a_pattern("kafka"))
         assert (session.asked, order in session, pattern in session) == (["commit"], True, False)
         assert keywords_found(repository) == ["kafka"]
+
+    def test_keeps_what_the_caller_adds_while_a_transaction_is_open(
+        self, over_factory: ErrorPatternRepository, session: WatchedSession
+    ) -> None:
+        with over_factory.transaction() as together:
+            order = Order(number=1, customer="Ada")
+            session.add(order)
+            together.count()
+            order.customer = "Grace"
+        assert session.get_one(Order, 1).customer == "Grace"
+
+
+@pytest.mark.parametrize("kind", ["sync"], indirect=True)
+class TestSessionOnAConnectionOfTheCallers:
+    @pytest.fixture
+    def bound(self, engine: Engine) -> Generator[tuple[Connection, ErrorPatternRepository]]:
+        """A connection on which the caller works, and a repository whose sessions are bound to it."""
+        with engine.connect() as connection:
+            yield connection, ErrorPatternRepository(sessionmaker(connection))
+
+    def test_keeps_what_the_caller_did_when_a_call_fails(
+        self, repository: ErrorPatternRepository, bound: tuple[Connection, ErrorPatternRepository]
+    ) -> None:
+        connection, on_connection = bound
+        with connection.begin():
+            connection.execute(insert(Order).values(number=1, customer="Ada"))
+            with pytest.raises(PatternNotFoundError):
+                on_connection.update(ErrorPattern(pattern="p"))
+            on_connection.create(a_pattern("kafka"))
+        assert connection.scalar(select(func.count()).select_from(Order)) == 1
+        assert keywords_found(repository) == ["kafka"]
+
+    @each_write
+    def test_is_undone_by_the_callers_rollback(
+        self,
+        repository: ErrorPatternRepository,
+        bound: tuple[Connection, ErrorPatternRepository],
+        redis: ErrorPattern,
+        write: Write,
+    ) -> None:
+        before = memory(repository)
+        connection, on_connection = bound
+        with connection.begin() as transaction:
+            write(on_connection, redis)
+            transaction.rollback()
+        assert memory(repository) == before
 
 
 class TestPatternsOfTheCallersSession:

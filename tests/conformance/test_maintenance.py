@@ -54,6 +54,13 @@ class TestOlderRules:
         merged = repository.merge(into.pattern_id, [other.pattern_id])
         assert (merged.keywords, merged.preventive_checks) == ([keyword], [check])
 
+    def test_a_check_and_a_keyword_are_added(self, repository: ErrorPatternRepository, engine: Engine) -> None:
+        pattern_id = repository.record_failure(FAILURE).pattern_id
+        keyword, check = write_past_the_rules(engine)
+        repository.add_keywords(pattern_id, ["broker"])
+        stored = repository.add_checks(pattern_id, ["start it"])
+        assert (stored.keywords, stored.preventive_checks) == ([keyword, "broker"], [check, "start it"])
+
 
 class TestPrune:
     def test_what_was_not_seen_for_long_is_deleted(self, repository: ErrorPatternRepository) -> None:

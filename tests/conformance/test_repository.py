@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import Engine
 from sqlalchemy import inspect as sa_inspect
+from sqlalchemy.orm import Session
 
 from error_patterns import (
     ErrorPattern,
@@ -475,6 +477,16 @@ class TestUpdate:
         pattern.last_seen = moment
         repository.update(pattern)
         assert stored(repository).last_seen == moment
+
+    def test_writes_a_list_as_it_was_assigned_where_its_base_is_not_known(
+        self, repository: ErrorPatternRepository, engine: Engine
+    ) -> None:
+        created = repository.create(port_pattern(["a", "b"]))
+        with Session(engine) as session:
+            expired = session.get_one(ErrorPattern, created.pattern_id)
+            session.commit()
+        expired.keywords = ["c"]
+        assert repository.update(expired).keywords == ["c"]
 
     def test_has_the_same_effect_twice(self, repository: ErrorPatternRepository) -> None:
         pattern = repository.create(port_pattern(["a", "b"]))

@@ -534,6 +534,54 @@ class TestSessionOfTheCaller:
         runner.run(check())
 
 
+class TestSqliteSessionOfTheCaller:
+    """Cancellation in the middle of a statement, which a thread executes to its end."""
+
+    @pytest.fixture
+    def session(self, file_url: str, runner: asyncio.Runner) -> Generator[AsyncSession]:
+        engine = create_async_engine(asyncio_url(file_url))
+        session = AsyncSession(engine, expire_on_commit=False)
+        yield session
+        runner.run(session.close())
+        runner.run(engine.dispose())
+
+    async def cancelled(self, session: AsyncSession, call: Coroutine[object, object, object]) -> None:
+        """Cancel the call when it inserts a pattern."""
+        task = asyncio.ensure_future(call)
+
+        @event.listens_for(session.get_bind().engine, "before_cursor_execute")
+        def cancel(connection: object, cursor: object, statement: str, *_: object) -> None:
+            if statement.startswith("INSERT INTO error_patterns "):
+                task.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    def test_keeps_what_went_before_a_call_that_fails_while_it_is_cancelled(
+        self, session: AsyncSession, runner: asyncio.Runner
+    ) -> None:
+        async def check() -> int:
+            joined = AsyncErrorPatternRepository.in_session(session)
+            first = await joined.create(ErrorPattern(pattern="first"))
+            await self.cancelled(session, joined.create_many([ErrorPattern(pattern_id=first.pattern_id, pattern="p")]))
+            await session.commit()
+            return await joined.count()
+
+        assert runner.run(check()) == 1
+
+    def test_keeps_what_the_caller_has_pending_while_a_call_is_cancelled(
+        self, session: AsyncSession, runner: asyncio.Runner
+    ) -> None:
+        async def check() -> int:
+            joined = AsyncErrorPatternRepository.in_session(session)
+            session.add(ErrorPattern(pattern="the caller's own"))
+            await self.cancelled(session, joined.count())
+            await session.commit()
+            return await joined.count()
+
+        assert runner.run(check()) == 1
+
+
 class TestCreateMany:
     def test_without_end_ends_with_its_task(self, watched: Watched, runner: asyncio.Runner) -> None:
         async def check() -> None:

@@ -68,11 +68,12 @@ class FailureCapture(Generic[Recorded_co]):
         self, repository: FailureRecorder[Recorded_co], keywords: Sequence[str] | None, checks: Sequence[str]
     ) -> None:
         """Validate the keywords and checks: later, a mistake would keep each failure from being recorded."""
-        ErrorPattern.model_validate({"pattern": "any", "keywords": keywords or (), "preventive_checks": checks})
+        given = {"keywords": () if keywords is None else keywords, "preventive_checks": checks}
+        valid = ErrorPattern.model_validate({"pattern": "any", **given})
         self._record: Callable[[str], Recorded_co] = partial(
             repository.record_failure,
-            keywords=None if keywords is None else tuple(keywords),
-            preventive_checks=tuple(checks),
+            keywords=None if keywords is None else tuple(valid.keywords),
+            preventive_checks=tuple(valid.preventive_checks),
         )
         self._is_async = inspect.iscoroutinefunction(repository.record_failure)
         self._warning = RecordingWarning()

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
-from sqlalchemy import Connection, event
-from sqlalchemy.orm import Session
+from sqlalchemy import event
+from sqlalchemy.orm import ORMExecuteState, Session
 
 R = TypeVar("R")
 
@@ -41,17 +41,17 @@ async def run_step(session: Session, coroutine: Coroutine[object, object, R]) ->
 
 def defer_cancellation(session: Session) -> None:
     """Get the connection of the transaction; if it is aiosqlite's, steps end between statements from here on."""
-    connection = session.connection()
-    transaction = session.get_transaction()
-    if not connection.dialect.is_async or connection.dialect.name != "sqlite":
+    dialect = session.connection().dialect
+    if not dialect.is_async or dialect.name != "sqlite":
         return
-    if session.info.get(_DEFERRED) is not transaction:
-        session.info[_DEFERRED] = transaction
+    session.info[_DEFERRED] = session.get_transaction()
+    # No event of the connection: that would interrupt flushes, and the way back to a savepoint.
+    if not event.contains(session, "do_orm_execute", _stop):
+        event.listen(session, "do_orm_execute", _stop)
 
-        # Not before_cursor_execute: SQLAlchemy would close a connection that such an event interrupts.
-        @event.listens_for(connection, "before_execute")
-        def _stop(connection: Connection, *statement: object) -> None:
-            stop_if_cancelled(session)
+
+def _stop(statement: ORMExecuteState) -> None:
+    stop_if_cancelled(statement.session)
 
 
 def stop_if_cancelled(session: Session) -> None:

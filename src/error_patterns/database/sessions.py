@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Concatenate, Generic, NamedTuple, NoReturn, ParamSpec, TypeVar
 
 from pydantic import BaseModel
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 from tenacity import AsyncRetrying, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
@@ -98,7 +99,7 @@ class Call(Generic[P, R]):
     def run(self, session: Session) -> R:
         """Try it once, on a session of its own."""
         transaction = self._choose(session)
-        self._was_joined = isinstance(transaction, Savepoint)
+        self._was_joined = isinstance(transaction, Savepoint) or isinstance(session.get_bind(), Connection)
         transaction.prepare()
         with translated_errors(session):
             try:

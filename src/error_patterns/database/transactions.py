@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from error_patterns.database.cancellation import defer_cancellation, stop_if_cancelled
 from error_patterns.database.driver_errors import is_busy, translated_errors
+from error_patterns.models import ErrorPattern
 
 # Keys in Session.info, each of a transaction and its connection.
 _BEGUN = "error_patterns.begun"  # on SQLite's driver
@@ -21,7 +22,8 @@ class Transaction:
     """A transaction that begins and ends with a call.
 
     Attributes:
-        kept: The objects that stay in the session at the end, as the caller had them there. None: all of them.
+        kept: The patterns that stay in the session at the end, as the caller had them there. None: all of them.
+            Objects of other classes always stay.
     """
 
     def __init__(self, session: Session, writes: bool, kept: Collection[object] | None) -> None:
@@ -53,12 +55,14 @@ class Transaction:
     def _detach(self) -> None:
         if self.kept is None:
             return
-        if not self.kept:
-            self._session.expunge_all()
         staying = set(map(id, self.kept))
-        for each in list(self._session):
-            if id(each) not in staying:
-                self._session.expunge(each)
+        held = list(self._session)
+        ours = [each for each in held if isinstance(each, ErrorPattern) and id(each) not in staying]
+        if len(ours) == len(held):
+            self._session.expunge_all()  # quicker than one by one
+            return
+        for each in ours:
+            self._session.expunge(each)
 
 
 class Savepoint(Transaction):
@@ -96,7 +100,7 @@ class Savepoint(Transaction):
 
     @override
     def roll_back(self, error: BaseException) -> None:
-        with suppress(BaseException):
+        with suppress(Exception):
             self._end(error)
 
     def _end(self, error: BaseException | None) -> None:
@@ -140,21 +144,28 @@ def _begin(session: Session, writes: bool) -> None:
     SQLite's driver would begin at the first change only, and a savepoint outside a transaction commits when released.
     """
     if not session.in_transaction():
-        session.begin()  # needed where the factory has switched autobegin off
         bind = session.get_bind()
+        if isinstance(bind, Connection) and bind.in_transaction():  # begun by the caller, who alone ends it
+            _begin_on_sqlite(session, bind, writes)
+            session.join_transaction_mode = "create_savepoint"
+        session.begin()  # needed where the factory has switched autobegin off
         if bind.dialect.name == "postgresql" and isinstance(bind, Engine) and not writes:
             session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     connection = session.connection()
-    if connection.dialect.name != "sqlite":
+    if connection.dialect.name == "sqlite":
+        defer_cancellation(session)
+        _begin_on_sqlite(session, connection, writes)
+
+
+def _begin_on_sqlite(session: Session, connection: Connection, writes: bool) -> None:
+    if connection.dialect.name != "sqlite" or _is_begun(connection):
         return
-    defer_cancellation(session)
-    if not _is_begun(connection):
-        if not writes:
-            connection.exec_driver_sql("BEGIN")
-        elif connection.dialect.is_async:
-            _begin_immediate_in_steps(session, connection)
-        else:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if not writes:
+        connection.exec_driver_sql("BEGIN")
+    elif connection.dialect.is_async:
+        _begin_immediate_in_steps(session, connection)
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _begin_immediate_in_steps(session: Session, connection: Connection) -> None:

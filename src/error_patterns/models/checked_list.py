@@ -29,14 +29,14 @@ class CheckedList(MutableList[str]):
     A change that breaks a rule of the field raises `pydantic.ValidationError` and leaves the list as it was.
 
     Attributes:
-        base: The items of the row when it was last read or written. An update compares with them.
+        base: The items of the row when it was last read or written, with which an update compares; None if unknown.
     """
 
     def __init__(self, items: Iterable[str] = (), base: Iterable[str] | None = None) -> None:
-        """Hold valid items; without `base`, they are the base themselves."""
+        """Hold valid items."""
         super().__init__(items)
         self._valid = tuple(self)
-        self.base: tuple[str, ...] = self._valid if base is None else tuple(base)
+        self.base: tuple[str, ...] | None = None if base is None else tuple(base)
 
     @classmethod
     @override
@@ -44,7 +44,7 @@ class CheckedList(MutableList[str]):
         """Convert the plain list that validation or the database gives."""
         if not isinstance(value, list):
             raise ValueError(f"{key}: expected a list, got {type(value).__name__}")
-        return cls(value)
+        return cls(value, base=value)
 
     @override
     def extend(self, x: Iterable[str]) -> None:
@@ -77,7 +77,7 @@ class CheckedList(MutableList[str]):
     @override
     def __reduce_ex__(  # type: ignore[override]  # the stub of the base names the one tuple that it returns itself
         self, protocol: SupportsIndex
-    ) -> tuple[type[Self], tuple[list[str], tuple[str, ...]]]:
+    ) -> tuple[type[Self], tuple[list[str], tuple[str, ...] | None]]:
         return type(self), (list(self), self.base)
 
 

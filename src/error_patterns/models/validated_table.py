@@ -30,7 +30,7 @@ class ValidatedTable(SQLModel):
         self.model_fields_set.add(name)
         after = self.__dict__[name]
         if isinstance(after, CheckedList):
-            after.base = before.base if isinstance(before, CheckedList) else ()
+            after.base = before.base if isinstance(before, CheckedList) else None
 
     @classmethod
     def model_validate(  # type: ignore[override]  # SQLModel narrows pydantic's signature; this is SQLModel's

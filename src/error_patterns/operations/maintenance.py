@@ -42,6 +42,7 @@ def merge(session: Session, into: str, others: Sequence[str]) -> ErrorPattern:
     """Merge patterns into one of them, which counts the failures of all from now on."""
     if isinstance(others, str):
         raise TypeError(f"others: must be a list of ids, got the text {others!r}")
+    others = list(others)
     if known_id(into) in {known_id(other) for other in others} - {None}:
         raise ValueError(f"others: {into!r} is the pattern that they are to be merged into")
     return _merge_into(session, *_lock_all(session, [into, *others]))

@@ -11,7 +11,7 @@ from error_patterns.errors import PatternNotFoundError
 from error_patterns.models import ErrorPattern
 from error_patterns.models.checked_list import CheckedList
 from error_patterns.models.error_pattern import stored_id
-from error_patterns.models.fields import known_id
+from error_patterns.models.fields import MAX_CHECKS, MAX_KEYWORDS, known_id
 
 _FIXED_FIELDS = frozenset({"pattern_id", "created_at", "fingerprint"})
 
@@ -28,12 +28,12 @@ def update(session: Session, pattern: ErrorPattern) -> ErrorPattern:
 
 def add_checks(session: Session, pattern_id: str, checks: Sequence[str]) -> ErrorPattern:
     """Add preventive checks that the stored pattern does not have."""
-    return _extend(session, pattern_id, "preventive_checks", checks)
+    return _extend(session, pattern_id, "preventive_checks", checks, most=MAX_CHECKS)
 
 
 def add_keywords(session: Session, pattern_id: str, keywords: Sequence[str]) -> ErrorPattern:
     """Add keywords that the stored pattern does not have."""
-    return _extend(session, pattern_id, "keywords", keywords)
+    return _extend(session, pattern_id, "keywords", keywords, most=MAX_KEYWORDS)
 
 
 def join_distinct(items: Iterable[str], more: Iterable[str], *, most: int | None = None) -> list[str]:
@@ -66,9 +66,11 @@ def _lock(session: Session, pattern_id: str) -> ErrorPattern:
     return stored
 
 
-def _extend(session: Session, pattern_id: str, name: str, more: Sequence[str]) -> ErrorPattern:
+def _extend(session: Session, pattern_id: str, name: str, more: Sequence[str], *, most: int) -> ErrorPattern:
     stored = _lock(session, pattern_id)
-    setattr(stored, name, join_distinct(getattr(stored, name), stored.checked_list(name, more)))
+    items = join_distinct(getattr(stored, name), stored.checked_list(name, more))
+    assign = set_unvalidated if len(items) <= most else setattr  # which refuses them
+    assign(stored, name, items)
     session.flush()
     return stored
 
@@ -88,7 +90,7 @@ def _collect_edits(pattern: ErrorPattern, stored: ErrorPattern) -> dict[str, obj
 
 def _merge_values(mine: object, theirs: object) -> object:
     """Merge two versions of a field: a list keeps what each side added or removed, anything else is mine."""
-    if not (isinstance(mine, CheckedList) and isinstance(theirs, CheckedList)):
+    if not (isinstance(mine, CheckedList) and isinstance(theirs, CheckedList)) or mine.base is None:
         return mine
     removed = Counter(mine.base) - Counter(theirs)
     added = Counter(theirs) - Counter(mine.base) - (Counter(mine) - Counter(mine.base))
