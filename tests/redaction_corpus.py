@@ -4,6 +4,7 @@ Tokens stand in the files as lists of parts, so that no scanner takes them for r
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -57,3 +58,10 @@ SLOW_UNITS: dict[str, list[str]] = {
     for rule, units in json.loads((_DATA / "slow_units.json").read_text(encoding="utf-8")).items()
 }
 """For each rule, what it could be slow on where it is repeated."""
+
+
+def leaked(text: str) -> list[str]:
+    """The secrets in a text. One of digits counts as a whole word: times and hashes have parts like any number."""
+    return [
+        secret for secret in LONG_SECRETS if (re.search(rf"\b{secret}\b", text) if secret.isdigit() else secret in text)
+    ]

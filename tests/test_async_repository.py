@@ -246,6 +246,32 @@ class TestTasks:
         with pytest.raises(RepositoryClosedError):
             runner.run(check())
 
+    def test_that_are_cancelled_at_the_end_of_an_inner_transaction_leave_nothing_of_it(
+        self, repository: AsyncErrorPatternRepository, runner: asyncio.Runner
+    ) -> None:
+        async def inside(outer: AsyncErrorPatternRepository, may_end: asyncio.Event) -> None:
+            async with outer.transaction() as inner:
+                await inner.create(ErrorPattern(pattern="to be undone"))
+                await may_end.wait()
+
+        async def check() -> list[ErrorPattern]:
+            async with repository.transaction() as outer:
+                may_end = asyncio.Event()
+                ending = asyncio.create_task(inside(outer, may_end))
+                while not await outer.count():
+                    await asyncio.sleep(0)
+                others = outer.create_many(ErrorPattern(pattern="p") for _ in range(500))
+                keeps_it_waiting = asyncio.create_task(others)
+                await asyncio.sleep(0)
+                may_end.set()
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+                ending.cancel()
+                await asyncio.gather(ending, keeps_it_waiting, return_exceptions=True)
+            return [one for one in await repository.list_all() if one.pattern == "to be undone"]
+
+        assert runner.run(check()) == []
+
     def test_go_on_while_a_call_waits_for_a_lock(self, place_url: str, runner: asyncio.Runner) -> None:
         async def check() -> None:
             async with AsyncErrorPatternRepository.open(place_url) as repository:

@@ -259,6 +259,15 @@ class TestSessionOfAFactoryThatHoldsObjectsOfTheCallers:
         assert (session.asked, order in session, pattern in session) == (["commit"], True, False)
         assert keywords_found(repository) == ["kafka"]
 
+    def test_returns_a_pattern_that_can_be_read_outside_of_a_transaction(
+        self, over_factory: ErrorPatternRepository, session: WatchedSession, redis: ErrorPattern
+    ) -> None:
+        held = session.get_one(ErrorPattern, redis.pattern_id)
+        session.commit()
+        returned = over_factory.add_checks(redis.pattern_id, ["ping it"])
+        assert (returned is held, returned.preventive_checks) == (True, ["ping it"])
+        assert not session.in_transaction()
+
     def test_keeps_what_the_caller_adds_while_a_transaction_is_open(
         self, over_factory: ErrorPatternRepository, session: WatchedSession
     ) -> None:

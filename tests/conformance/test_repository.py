@@ -494,6 +494,12 @@ class TestUpdate:
         pattern.keywords[:] = ["b", "c"]
         assert repository.update(pattern) == repository.update(pattern)
 
+    def test_removes_one_of_equal_items_however_often_it_is_repeated(self, repository: ErrorPatternRepository) -> None:
+        pattern = [repository.record_failure(FAILURE) for _ in range(3)][-1]
+        pattern.historical_failures.pop()
+        updated = [repository.update(pattern) for _ in range(3)][-1]
+        assert updated.historical_failures == [FAILURE, FAILURE]
+
     def test_refuses_what_has_no_room_beside_what_others_added(self, repository: ErrorPatternRepository) -> None:
         pattern = repository.create(port_pattern())
         repository.add_checks(PATTERN_ID, [f"theirs {n}" for n in range(MAX_CHECKS)])

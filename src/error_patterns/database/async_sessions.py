@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tenacity import AsyncRetrying
 
 from error_patterns.database.async_engines import AsyncDatabase
-from error_patterns.database.cancellation import run_step
+from error_patterns.database.cancellation import run_step, run_to_completion
 from error_patterns.database.sessions import (
     BatchResult,
     Call,
@@ -89,18 +89,19 @@ class AsyncSessions(Sessions[AbstractAsyncContextManager[AsyncSession]]):
         """Open one transaction; the result runs each operation in a savepoint of it."""
         async with self._sessions() as session:
             transaction = self._choose(session.sync_session, writes=True)
-            together = type(self)(lambda: nullcontext(session), joins=True, kept=transaction.kept)
+            together = type(self)(lambda: nullcontext(session), joins=True, detaches=transaction.kept is not None)
+            transaction.kept = None  # each call inside detaches what it returns
             try:
                 await _in_turn(session, begin, transaction)
                 try:
                     yield together
                 finally:
                     together._refuse("the transaction")  # before the commit: what came later would be lost
+                await _in_turn(session, commit, transaction)
             except BaseException as error:
                 roll_back = partial(transaction.roll_back, error)
-                await _in_turn(session, lambda _: roll_back())
+                await run_to_completion(_in_turn(session, lambda _: roll_back()))
                 raise
-            await _in_turn(session, commit, transaction)
 
     async def make_ready(self) -> None:
         """Prepare the schema of the database."""

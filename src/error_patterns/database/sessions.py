@@ -49,18 +49,19 @@ class BatchResult(NamedTuple):
 class Sessions(Generic[S_co]):
     """The sessions of a repository, each with the transaction of a call."""
 
-    def __init__(
-        self, sessions: Callable[[], S_co], *, joins: bool = False, kept: Collection[object] | None = None
-    ) -> None:
-        """Take context managers of sessions; with `joins`, their transactions are somebody else's."""
+    def __init__(self, sessions: Callable[[], S_co], *, joins: bool = False, detaches: bool = False) -> None:
+        """Take context managers of sessions; with `joins`, their transactions are somebody else's.
+
+        What a call returns is detached from a session of its own, and with `detaches` also from one that it joins.
+        """
         self._sessions = sessions
         self._joins = joins
-        self._kept = kept
+        self._detaches = detaches
 
     def _choose(self, session: Session, writes: bool) -> Transaction:
         """Join a transaction that the session comes with, or make one; the caller's objects stay in the session."""
         if self._joins or session.in_transaction():
-            return Savepoint(session, writes, self._kept)
+            return Savepoint(session, writes, list(session) if self._detaches else None)
         return Transaction(session, writes, list(session))
 
     def _refuse(self, closed: str) -> None:

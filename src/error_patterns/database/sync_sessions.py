@@ -81,7 +81,8 @@ class SyncSessions(Sessions[AbstractContextManager[Session]]):
         """Open one transaction; the result runs each operation in a savepoint of it."""
         with self._sessions() as session:
             transaction = self._choose(session, writes=True)
-            together = type(self)(lambda: nullcontext(session), joins=True, kept=transaction.kept)
+            together = type(self)(lambda: nullcontext(session), joins=True, detaches=transaction.kept is not None)
+            transaction.kept = None  # each call inside detaches what it returns
             begin(session, transaction)
             try:
                 try:

@@ -43,9 +43,13 @@ class Transaction:
     def commit(self) -> None:
         """Flush and commit, and detach what the call returns."""
         self._session.flush()
-        self._detach()  # before the commit, which would expire it
+        self._detach()
         stop_if_cancelled(self._session)
-        self._session.commit()
+        expires, self._session.expire_on_commit = self._session.expire_on_commit, False
+        try:
+            self._session.commit()  # which would expire a pattern of the caller's that the call returns
+        finally:
+            self._session.expire_on_commit = expires
 
     def roll_back(self, error: BaseException) -> None:
         """Roll back without an error of its own, so that `error` is the one to be seen."""

@@ -66,7 +66,7 @@ class ErrorPattern(ValidatedTable, table=True):
     Attributes:
         pattern_id: ULID; accepted in any case and with Crockford's aliases, kept canonical. Default: a new one.
         pattern: What the failure looks like, 1 to 10,000 characters after stripping.
-        keywords: Words and phrases that give the failure away: at most 64, each 1 to 200 characters, stripped,
+        keywords: Words and phrases that identify the failure: at most 64, each 1 to 200 characters, stripped,
             without duplicates (case-insensitive).
         historical_failures: Concrete failures, newest last. The newest 20 are kept, each cut at 4,000 characters.
         preventive_checks: What to do or verify so that the failure does not come back: at most 64, each 1 to 2,000

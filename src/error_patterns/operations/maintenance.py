@@ -1,4 +1,4 @@
-"""Upkeep of the memory: prune stale patterns, merge duplicates, and recompute fingerprints of older versions."""
+"""Maintenance of the memory: prune stale patterns, merge duplicates, and recompute fingerprints of older versions."""
 
 from collections.abc import Sequence
 from datetime import datetime

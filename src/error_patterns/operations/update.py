@@ -92,7 +92,7 @@ def _merge_values(mine: object, theirs: object) -> object:
     """Merge two versions of a field: a list keeps what each side added or removed, anything else is mine."""
     if not (isinstance(mine, CheckedList) and isinstance(theirs, CheckedList)) or mine.base is None:
         return mine
-    removed = Counter(mine.base) - Counter(theirs)
+    removed = Counter(mine.base) - Counter(theirs) - (Counter(mine.base) - Counter(mine))
     added = Counter(theirs) - Counter(mine.base) - (Counter(mine) - Counter(mine.base))
     return _remove(mine, removed) + _remove(theirs, Counter(theirs) - added)
 
