@@ -12,6 +12,7 @@ from tenacity import AsyncRetrying
 from error_patterns.database.async_engines import AsyncDatabase
 from error_patterns.database.cancellation import run_step, run_to_completion
 from error_patterns.database.sessions import (
+    BatchedPass,
     BatchResult,
     Call,
     Operation,
@@ -74,23 +75,18 @@ class AsyncSessions(Sessions[AbstractAsyncContextManager[AsyncSession]]):
         self, writes: bool, operation: Operation[[str], BatchResult], progress: Callable[[int], object] | None
     ) -> int:
         """Run an operation for each batch of all patterns; return how many patterns were affected."""
-        after: str | None = ""
-        affected = 0
-        while after is not None:
-            batch = await (self.write(operation, after) if writes else self.read(operation, after))
-            affected += batch.affected
-            after = batch.last_id
-            if progress is not None:
-                progress(batch.patterns)
-        return affected
+        batches = BatchedPass(progress)
+        run = self.write if writes else self.read
+        while batches.after is not None:
+            batches.add(await run(operation, batches.after))
+        return batches.affected
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Self]:
         """Open one transaction; the result runs each operation in a savepoint of it."""
         async with self._sessions() as session:
-            transaction = self._choose(session.sync_session, writes=True)
-            together = type(self)(lambda: nullcontext(session), joins=True, detaches=transaction.kept is not None)
-            transaction.kept = None  # each call inside detaches what it returns
+            transaction, detaches = self._choose_block(session.sync_session)
+            together = type(self)(lambda: nullcontext(session), joins=True, detaches=detaches)
             try:
                 await _in_turn(session, begin, transaction)
                 try:

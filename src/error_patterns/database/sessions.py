@@ -46,6 +46,28 @@ class BatchResult(NamedTuple):
     last_id: str | None
 
 
+class BatchedPass:
+    """The progress of a pass over all patterns.
+
+    Attributes:
+        after: The id behind which the next batch begins; None at the end.
+        affected: The total of `BatchResult.affected`.
+    """
+
+    def __init__(self, progress: Callable[[int], object] | None) -> None:
+        """Begin; `progress` is called after each batch with the number of its patterns."""
+        self.after: str | None = ""
+        self.affected: int = 0
+        self._progress = progress
+
+    def add(self, batch: BatchResult) -> None:
+        """Add the result of the next batch."""
+        self.after = batch.last_id
+        self.affected += batch.affected
+        if self._progress is not None:
+            self._progress(batch.patterns)
+
+
 class Sessions(Generic[S_co]):
     """The sessions of a repository, each with the transaction of a call."""
 
@@ -63,6 +85,13 @@ class Sessions(Generic[S_co]):
         if self._joins or session.in_transaction():
             return Savepoint(session, writes, list(session) if self._detaches else None)
         return Transaction(session, writes, list(session))
+
+    def _choose_block(self, session: Session) -> tuple[Transaction, bool]:
+        """Choose the transaction of a block, and tell whether the calls inside detach what they return."""
+        transaction = self._choose(session, writes=True)
+        detaches = transaction.kept is not None
+        transaction.kept = None
+        return transaction, detaches
 
     def _refuse(self, closed: str) -> None:
         """Refuse each further call, as something is closed."""
@@ -100,6 +129,7 @@ class Call(Generic[P, R]):
     def run(self, session: Session) -> R:
         """Try it once, on a session of its own."""
         transaction = self._choose(session)
+        # A connection may be in a transaction of the caller's, which a conflict has undone too.
         self._was_joined = isinstance(transaction, Savepoint) or isinstance(session.get_bind(), Connection)
         transaction.prepare()
         with translated_errors(session):

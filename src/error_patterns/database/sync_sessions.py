@@ -11,6 +11,7 @@ from tenacity import Retrying
 
 from error_patterns.database.engines import close_on_return
 from error_patterns.database.sessions import (
+    BatchedPass,
     BatchResult,
     Call,
     Operation,
@@ -66,29 +67,24 @@ class SyncSessions(Sessions[AbstractContextManager[Session]]):
         self, writes: bool, operation: Operation[[str], BatchResult], progress: Callable[[int], object] | None
     ) -> int:
         """Run an operation for each batch of all patterns; return how many patterns were affected."""
-        after: str | None = ""
-        affected = 0
-        while after is not None:
-            batch = self.write(operation, after) if writes else self.read(operation, after)
-            affected += batch.affected
-            after = batch.last_id
-            if progress is not None:
-                progress(batch.patterns)
-        return affected
+        batches = BatchedPass(progress)
+        run = self.write if writes else self.read
+        while batches.after is not None:
+            batches.add(run(operation, batches.after))
+        return batches.affected
 
     @contextmanager
     def transaction(self) -> Generator[Self]:
         """Open one transaction; the result runs each operation in a savepoint of it."""
         with self._sessions() as session:
-            transaction = self._choose(session, writes=True)
-            together = type(self)(lambda: nullcontext(session), joins=True, detaches=transaction.kept is not None)
-            transaction.kept = None  # each call inside detaches what it returns
+            transaction, detaches = self._choose_block(session)
+            together = type(self)(lambda: nullcontext(session), joins=True, detaches=detaches)
             begin(session, transaction)
             try:
                 try:
                     yield together
                 finally:
-                    together._refuse("the transaction")
+                    together._refuse("the transaction")  # before the commit: what came later would be lost
             except BaseException as error:
                 transaction.roll_back(error)
                 raise
