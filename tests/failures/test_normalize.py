@@ -98,6 +98,7 @@ NAMES = [
     "std::vec",
     "tmp_config",
     *("ChaCha20Poly1305", "Float16ToFloat32", "R8G8B8A8Unorm", "float8e4m3fnuz", "PBEWithHmacSHA256AndAES128"),
+    *("[E404]", "[utf-8]", "[item_one]"),
     *("utf-8", "sha256:unsupported-algorithm-x", "for user signup", "invalid user name from request"),
 ]
 
@@ -110,6 +111,22 @@ WORST_UNITS = [
     *("[a] ", "2020-01-01 ", "ERROR ", "10:00 ", "jan ", "mon, ", "sha1-", "1h", "(1) ", "x | ", "<1>"),
     *("a1b", "/<a>", "for user a", "<amount> ", "(<number>)", "_1_1", "[[", "[a[b]", "<34>1 2026-01-01 a "),
     *("1.1.1.1 (a.", "a(b)[1]: ", "ffffffff", "a-bcdfghjk", "bcdfghjk-", "rhost=a", "segfault at 1"),
+    *(
+        "a=true",
+        "a.com",
+        "a.b.net ",
+        "a-b.",
+        "aB1cD2e",
+        "aB1cD2eF3gHi ",
+        "Aa1",
+        "lifetime 1:",
+        "1:00 ",
+        "<1 ",
+        "[a_",
+        "[a_b1",
+    ),
+    *("user id=a", "user id: 1a-", "request id=request id=", "/a?b=", "/a?b=<a>", "/a?", "1 jan 01 ", "20060102 "),
+    *("datetime.time(1, ", "1:1:1 (a ", "::ffff:", "::ffff:1.1.1.1", "00:11:22:33:44:55:66:", "deadbeef"),
 ]
 
 
@@ -187,9 +204,11 @@ class TestAnyLine:
             """
             from error_patterns.failures.log_prefix import split_log_prefix
             from error_patterns.failures.normalize import (
-                _DIGIT_RULES, _NAME_RULES, _NUMBERS, _PATH_RULES, _REPEATED_PLACEHOLDER, strip_escapes
+                _DIGIT_RULES, _FILE_MATTERS, _LAST_NAME, _NAME_RULES, _NUMBERS, _PATH_RULES, _REPEATED_PLACEHOLDER,
+                _WORD_RULES, strip_escapes
             )
-            expressions = [expression for expression, _ in _NAME_RULES + _DIGIT_RULES + _PATH_RULES]
+            rules = _NAME_RULES + _DIGIT_RULES + _WORD_RULES + _PATH_RULES
+            expressions = [*(rule.expression for rule in rules), _FILE_MATTERS, _LAST_NAME]
             for unit in arguments:
                 line = unit * (20_000 // len(unit))
                 with at_most(seconds=0.3, text=unit):

@@ -6,6 +6,7 @@ it cannot contain. So no text makes them backtrack.
 """
 
 import re
+from typing import NamedTuple
 
 from error_patterns.failures.timestamps import TIMES
 
@@ -27,12 +28,13 @@ _CODE = (
 )
 _AMOUNT = (
     r"(?<![\w.])(?:\d{1,9}(?:\.\d{1,9})?(?:[nuµm]?s|[dhm])){2,5}\b"
-    r"|(?<![\w.])[+-]?\d+(?:[.,]\d+)*(?:(?: ?(?:[nuµm]?s|secs?|seconds?|mins?|minutes?|hrs?|hours?|days?|weeks?"
+    r"|(?<![\w.])[+-]?\d+(?:[.,]\d+)*"
+    r"(?:(?: ?(?:[nuµm]?s|secs?|seconds?|mins?|minutes?|hrs?|hours?|days?|weeks?"
     r"|(?:milli|micro|nano)seconds?|(?:[kmgtp]i?)?b(?:/s|ps)?|(?:kilo|mega|giga)?bytes?)|[mhdwkb])\b|%)"
 )
 _NUMBER = (
     # Hexadecimal, also without letters, as an address can be; but not an HRESULT or NTSTATUS.
-    r"\b0x(?![8c]00[0-9a-f]{5}\b)[0-9a-f]+\b|(?<![a-z0-9])(?:(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,}|f{8}|f{16})(?![a-z0-9])"
+    r"\b0x(?![8c]00[0-9a-f]{5}\b)[0-9a-f]+\b|(?<![a-z0-9])(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{7,}(?![a-z0-9])"
     # A cuid, of which digits stand in three places.
     r"|(?<![\w-])c(?=(?:[a-z]{0,24}+\d{1,24}+){3})[a-z0-9]{24}(?!\w)"
     r"|(?<=segfault at )[0-9a-f]+\b|(?<=occurred while calling )o\d+\b"  # of the kernel, of Py4J
@@ -40,58 +42,81 @@ _NUMBER = (
     r"(?!\w)|(?<=[a-z0-9]_)-?\d{3,}(?![a-z0-9])|(?<=[a-z]_)\d+(?:_\d+)+(?!\w)|(?<=[a-z]\.)\d{2,}(?!\w)"
 )
 _HOST = "[a-z0-9-]{1,63}"
+_USER = r"(?!(?:id|input|name)\b)[\w.-]{1,64}(?= from\b| by\b| \[)"
+_DIGEST = r"[:-](?:[0-9a-f]{16,}\b|[\w+/]{20,}={0,2})"
 _SOURCES = "py|pyx|js|mjs|ts|tsx|jsx|java|kt|scala|groovy|go|rs|c|cc|cpp|cxx|h|hpp|cs|rb|php|pl|sh|swift|m|lua|ex|sql"
 
 
-def _compile_rules(*kinds: tuple[str, ...]) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Compile the expressions of each kind, given behind its placeholder. Placeholders are one word, and no keyword."""
+class _Rule(NamedTuple):
+    needle: str  # in lower case; a line without it has no match, and that is cheap to see
+    expression: re.Pattern[str]
+    replacement: str
+
+
+def _compile_rules(*kinds: tuple[str, ...]) -> tuple[_Rule, ...]:
+    """Compile kinds: a replacement, a needle, and expressions. A placeholder is one word, and no keyword."""
     return tuple(
-        (re.compile(expression, re.IGNORECASE), placeholder)
-        for placeholder, *expressions in kinds
+        _Rule(needle, re.compile(expression, re.IGNORECASE), replacement)
+        for replacement, needle, *expressions in kinds
         for expression in expressions
     )
 
 
 # In this order: kinds that contain other kinds come first.
 _NAME_RULES = _compile_rules(
-    ("<url>", r"\b[a-z][a-z0-9+.-]{1,30}://[^\s\"'<>`]*[^\s\"'<>`.,:;!?)\]}]"),
-    (
-        "<user>",
-        r"(?:(?<=\bfor user )|(?<=\binvalid user )|(?<=\bpassword for ))(?!(?:id|input|name)\b)"
-        r"[\w.-]{1,64}(?= from\b| by\b| \[)",
-        r"(?:(?<=opened for user )|(?<=closed for user ))[\w.-]{1,64}$",
-        r"(?<=\buser=)[\w.-]{1,64}(?=,? |$)",
-    ),
-    ("<address>", r"(?<=^fatal: \[)[\w.-]{1,253}(?=\])", r"(?<=\brhost=)[\w.-]{1,253}"),
-    ("<email>", rf"(?<![\w.+-])[\w.+-]{{1,64}}@{_HOST}(?:\.{_HOST}){{1,8}}(?![\w-])"),
+    ("<url>", "://", r"\b[a-z][a-z0-9+.-]{1,30}://[^\s\"'<>`]*[^\s\"'<>`.,:;!?)\]}]"),
+    ("<user>", "user ", rf"(?:(?<=\bfor user )|(?<=\binvalid user )){_USER}"),
+    ("<user>", "password for ", rf"(?<=\bpassword for ){_USER}"),
+    ("<user>", "ed for user ", r"(?:(?<=opened for user )|(?<=closed for user ))[\w.-]{1,64}$"),
+    ("<user>", "user=", r"(?<=\buser=)[\w.-]{1,64}(?=,? |$)"),
+    ("<address>", "fatal: [", r"(?<=^fatal: \[)[\w.-]{1,253}(?=\])"),
+    ("<address>", "rhost=", r"(?<=\brhost=)[\w.-]{1,253}"),
+    ("<email>", "@", rf"(?<![\w.+-])[\w.+-]{{1,64}}@{_HOST}(?:\.{_HOST}){{1,8}}(?![\w-])"),
 )
 _DIGIT_RULES = _compile_rules(
-    ("<time>", *TIMES),
-    ("<uuid>", r"(?<![a-z0-9])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![a-z0-9])"),
+    ("<time>", "", *TIMES),
+    ("<uuid>", "-", r"(?<![a-z0-9])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![a-z0-9])"),
+    ("<hash>", "md5", rf"\bmd5{_DIGEST}"),
+    ("<hash>", "sha", rf"\bsha(?:1|224|256|384|512){_DIGEST}"),
     (
         "<id>",
+        "",
         r"(?<![a-z0-9])(?=[a-z]{0,25}\d)[0-7][0-9a-hjkmnp-tv-z]{25}(?![a-z0-9])",
-        # Of a pod, behind the name of its deployment: two parts in the alphabet of Kubernetes.
-        r"(?<=[a-z0-9]-)[b-df-hj-np-tv-z0-9]{8,10}-[b-df-hj-np-tv-z0-9]{5}(?![a-z0-9-])",
-        r"(?<=request id: )\w{8,64}|(?<=requestid: )\w{8,64}|(?<=host id: )\S{8,128}",
     ),
-    ("<hash>", r"\b(?:md5|sha1|sha224|sha256|sha384|sha512)[:-](?:[0-9a-f]{16,}\b|[\w+/]{20,}={0,2})"),
+    # Of a pod, behind the name of its deployment: two parts in the alphabet of Kubernetes.
+    ("<id>", "-", r"(?<=[a-z0-9]-)[b-df-hj-np-tv-z0-9]{8,10}-[b-df-hj-np-tv-z0-9]{5}(?![a-z0-9-])"),
+    ("<id>", "request id: ", r"(?<=request id: )\w{8,64}"),
+    ("<id>", "requestid: ", r"(?<=requestid: )\w{8,64}"),
+    ("<id>", "host id: ", r"(?<=host id: )\S{8,128}"),
+    # With the host name that a server looked up, in front or behind.
     (
         "<address>",
-        # With the host name that a server looked up, in front or behind.
+        "[",
         rf"(?<![\w.-]){_HOST}(?:\.{_HOST}){{1,8}} ?\[(?:\d{{1,3}}\.){{3}}\d{{1,3}}\](?::\d{{1,5}})?",
+    ),
+    (
+        "<address>",
+        ".",
         r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?(?::\d{1,5})?(?!\w|\.\w)"
         r"(?: \((?:[\w-]{1,63}\.[\w.-]{1,253})?\))?",
-        r"(?<![\w:-])[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}(?![\w:-])",
+    ),
+    ("<address>", "", r"(?<![\w:-])[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}(?![\w:-])"),
+    (
+        "<address>",
+        ":",
         r"(?<![\w:.])\[?(?=[a-f:]{0,39}\d)(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w{1,15})?"
         r"(?:\]:\d{1,5}|\]|/\d{1,3})?(?![\w:])",
         rf"(?<![\w.-])(?:localhost|(?:{_HOST}\.){{1,8}}(?!(?:{_SOURCES}):){_HOST}):\d{{2,5}}(?!\w|:\d)",
     ),
-    ("<temporary>", r"(?<![a-z0-9])tmp(?:\.[a-z0-9]{6,12}|(?=[a-z_]{0,8}\d)[a-z0-9_]{8})(?![a-z0-9])"),
+    ("<temporary>", "tmp", r"(?<![a-z0-9])tmp(?:\.[a-z0-9]{6,12}|(?=[a-z_]{0,8}\d)[a-z0-9_]{8})(?![a-z0-9])"),
+)
+_WORD_RULES = _compile_rules(
+    ("<number>", "ffffffff", r"(?<![a-z0-9])(?:f{8}|f{16})(?![a-z0-9])"),
 )
 _PATH_RULES = _compile_rules(
     (
         "<path>",
+        "",
         # Between quotes a path may have spaces, but not before an option, as in a command. Without a drive, a server or
         # dots, a backslash begins an escape.
         r"(?<=[\"'`\u2018])(?:(?:[a-z]:|~|\.{1,2})[\\/]|/|\\{2,4}(?=\w))(?:[^\"'`\u2019\n -]|(?! -)[ -])*"
@@ -120,12 +145,18 @@ def strip_escapes(text: str) -> str:
 def normalize(line: str) -> str:
     """Replace the parts of a line that vary between two occurrences of one failure by placeholders."""
     line = " ".join(line[:MAX_LINE_CHARACTERS].split())
-    for expression, placeholder in _NAME_RULES + (_DIGIT_RULES if _DIGIT.search(line) else ()):
-        line = expression.sub(placeholder, line)
-    file_matters = _FILE_MATTERS.search(line) is not None
-    for expression, placeholder in _PATH_RULES:
-        line = expression.sub(_keep_last_name if file_matters else placeholder, line)
-    return _REPEATED_PLACEHOLDER.sub(r"\1", _NUMBERS.sub(_replace_number, line))
+    searched = line.lower()
+    has_digit = _DIGIT.search(line) is not None
+    for needle, expression, replacement in _NAME_RULES + (_DIGIT_RULES if has_digit else ()) + _WORD_RULES:
+        if needle in searched:
+            line = expression.sub(replacement, line)
+    if "/" in line or "\\" in line:
+        file_matters = _FILE_MATTERS.search(line) is not None
+        for _, expression, replacement in _PATH_RULES:
+            line = expression.sub(_keep_last_name if file_matters else replacement, line)
+    if has_digit:
+        line = _NUMBERS.sub(_replace_number, line)
+    return _REPEATED_PLACEHOLDER.sub(r"\1", line)
 
 
 def _keep_last_name(path: re.Match[str]) -> str:
