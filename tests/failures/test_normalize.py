@@ -30,7 +30,7 @@ VOLATILE = {
         "datetime.date(2026, 1, 31)",
     ],
     "<uuid>": ["123e4567-e89b-12d3-a456-426614174000", "9B2F0A11-0C4D-4E5F-8A7B-1C2D3E4F5A6B"],
-    "<id>": ["01ARZ3NDEKTSV4RRFFQ69G5FAV"],
+    "<id>": ["01ARZ3NDEKTSV4RRFFQ69G5FAV", "8Kd2mQx7Rb4TzW1nVc5p", "hT4xQ9vLm2ZaK7sWy3"],
     "<hash>": ["sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "md5-ab12cd34ef56ab12cd34"],
     "<address>": [
         "10.0.0.7",
@@ -64,10 +64,11 @@ VOLATILE = {
     "<amount>": [
         *("1.5 seconds", "30 s", "3.2ms", "12 GB", "93.0 B", "512MiB", "1h2m3s", "10%", "5m", "15 min"),
         *("1m 3s", "1 hour, 5 minutes and 3 seconds", "1190 bytes (1.16 KB)"),
+        *("<1 sec", "~3 min", "01:23 min", "1:02:03 h"),
     ],
     "<number>": [
         *("7", "-2.5", "1,024", "1_000", "1e-5", "3.11.2", "v1.2.3", "1.2.3rc1"),
-        *("0x7f5a8c0b5d30", "9f86d08", "a3bf4f1b2b0b822cd15d", "00106210", "ffffffff"),
+        *("0x7f5a8c0b5d30", "9f86d08", "a3bf4f1b2b0b822cd15d", "00106210", "ffffffff", "deadbeef", "DEADBEEF"),
         "cjld2cjxh0000qzrmn831i7rn",
         *("3534 4115 3375", "3, 4, 5"),
     ],
@@ -97,13 +98,13 @@ NAMES = [
     "x86_64",
     "python3.11",
     "KeyError: 'item_1'",
-    "deadbeef",
+    "facade",
     "and/or",
     "a::b",
     "std::vec",
     "tmp_config",
     *("ChaCha20Poly1305", "Float16ToFloat32", "R8G8B8A8Unorm", "float8e4m3fnuz", "PBEWithHmacSHA256AndAES128"),
-    *("[E404]", "[utf-8]", "[item_one]"),
+    *("[E404]", "[utf-8]", "[item_one]", "user_id: missing"),
     *("utf-8", "sha256:unsupported-algorithm-x", "for user signup", "invalid user name from request"),
 ]
 
@@ -176,6 +177,21 @@ class TestNames:
     @pytest.mark.parametrize("text", ["the user is unknown", "for user 'app'", "for user is not allowed here"])
     def test_sentences_about_users_stay(self, text: str) -> None:
         assert normalize(text) == text
+
+    @pytest.mark.parametrize("time", ["00:01", "1:02:03", "<1 sec", "7 s"])
+    def test_a_duration_is_known_by_the_word_before_it(self, time: str) -> None:
+        assert normalize(f"closed, lifetime {time}") == "closed, lifetime <amount>"
+
+    def test_which_one_of_many_does_not_count_where_it_stands_alone_in_brackets(self) -> None:
+        assert normalize("[Rack_A8] and [rack-b12]") == "[Rack_<number>] and [rack-<number>]"
+
+    @pytest.mark.parametrize("value", ["k9Mtd2gDcgG", "XKCDQWERTZ", "req-qwertzuiopasdfgh", "a1b2c3", "7", "1234567"])
+    @pytest.mark.parametrize("name", ["request id: ", "RequestId=", '"user_id": "', "trace-id:"])
+    def test_the_value_of_an_id_does_not_count(self, name: str, value: str) -> None:
+        assert normalize(f"denied, {name}{value}") == f"denied, {name}<id>"
+
+    def test_a_pod_is_known_without_digits(self) -> None:
+        assert normalize("web-bcdfghjklm-zzzzz was evicted") == "web-<id> was evicted"
 
     def test_a_relative_path_stays_without_its_line(self) -> None:
         assert normalize("src/main.c:12:5: error") == "src/main.c:<number>:<number>: error"

@@ -28,7 +28,7 @@ _CODE = (
 )
 _AMOUNT = (
     r"(?<![\w.])(?:\d{1,9}(?:\.\d{1,9})?(?:[nuµm]?s|[dhm])){2,5}\b"
-    r"|(?<![\w.])[+-]?\d+(?:[.,]\d+)*"
+    r"|(?<![\w.])(?:(?<!\S)[<>~])?[+-]?\d+(?:[.,]\d+)*"
     r"(?:(?: ?(?:[nuµm]?s|secs?|seconds?|mins?|minutes?|hrs?|hours?|days?|weeks?"
     r"|(?:milli|micro|nano)seconds?|(?:[kmgtp]i?)?b(?:/s|ps)?|(?:kilo|mega|giga)?bytes?)|[mhdwkb])\b|%)"
 )
@@ -44,6 +44,12 @@ _NUMBER = (
 _HOST = "[a-z0-9-]{1,63}"
 _USER = r"(?!(?:id|input|name)\b)[\w.-]{1,64}(?= from\b| by\b| \[)"
 _DIGEST = r"[:-](?:[0-9a-f]{16,}\b|[\w+/]{20,}={0,2})"
+_DURATION_WORDS = "|".join(
+    rf"(?<=\b{word}[ =])|(?<=\b{word}: )"
+    for word in ("lifetime", "duration", "elapsed", "uptime", "took", "after", "total time")
+)
+_STOPWATCH = r"(?:\d{1,4}:)?\d{1,3}:\d\d(?:[.,]\d{1,9})?"
+_ID_NAMES = "request|trace|span|session|correlation|transaction|message|user|account|customer|order|invoice"
 _SOURCES = "py|pyx|js|mjs|ts|tsx|jsx|java|kt|scala|groovy|go|rs|c|cc|cpp|cxx|h|hpp|cs|rb|php|pl|sh|swift|m|lua|ex|sql"
 
 
@@ -74,6 +80,12 @@ _NAME_RULES = _compile_rules(
     ("<email>", "@", rf"(?<![\w.+-])[\w.+-]{{1,64}}@{_HOST}(?:\.{_HOST}){{1,8}}(?![\w-])"),
 )
 _DIGIT_RULES = _compile_rules(
+    # A duration as on a clock, behind a word for one or in front of its unit.
+    (
+        "<amount>",
+        ":",
+        rf"(?<![\w.:])(?=\d)(?:(?:{_DURATION_WORDS}){_STOPWATCH}(?![\w:])|{_STOPWATCH} ?(?:s|min|h|hours)\b)",
+    ),
     ("<time>", "", *TIMES),
     ("<uuid>", "-", r"(?<![a-z0-9])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![a-z0-9])"),
     ("<hash>", "md5", rf"\bmd5{_DIGEST}"),
@@ -82,12 +94,12 @@ _DIGIT_RULES = _compile_rules(
         "<id>",
         "",
         r"(?<![a-z0-9])(?=[a-z]{0,25}\d)[0-7][0-9a-hjkmnp-tv-z]{25}(?![a-z0-9])",
+        # Random letters and digits in both cases: in three places they change as no camel case does.
+        r"(?-i:(?<![A-Za-z0-9])(?=[A-Za-z]{0,40}\d)(?=[a-z0-9]{0,40}[A-Z])(?=[A-Za-z0-9]{12})"
+        r"(?>[A-Za-z0-9]{0,16}?(?:\d[a-z]|[A-Z][a-z](?=[A-Z\d])|[a-z][A-Z](?=[A-Z\d]))){3}[A-Za-z0-9]*)",
     ),
-    # Of a pod, behind the name of its deployment: two parts in the alphabet of Kubernetes.
-    ("<id>", "-", r"(?<=[a-z0-9]-)[b-df-hj-np-tv-z0-9]{8,10}-[b-df-hj-np-tv-z0-9]{5}(?![a-z0-9-])"),
-    ("<id>", "request id: ", r"(?<=request id: )\w{8,64}"),
-    ("<id>", "requestid: ", r"(?<=requestid: )\w{8,64}"),
-    ("<id>", "host id: ", r"(?<=host id: )\S{8,128}"),
+    # Which one of the things with this name, alone in brackets.
+    (r"[\1<number>]", "[", r"(?<![\w)\]])\[([a-z_-]{0,40}(?-i:[a-z])(?:_|-(?=[a-z])))[a-z]?\d{1,6}\](?!\w)"),
     # With the host name that a server looked up, in front or behind.
     (
         "<address>",
@@ -111,7 +123,16 @@ _DIGIT_RULES = _compile_rules(
     ("<temporary>", "tmp", r"(?<![a-z0-9])tmp(?:\.[a-z0-9]{6,12}|(?=[a-z_]{0,8}\d)[a-z0-9_]{8})(?![a-z0-9])"),
 )
 _WORD_RULES = _compile_rules(
-    ("<number>", "ffffffff", r"(?<![a-z0-9])(?:f{8}|f{16})(?![a-z0-9])"),
+    # Of a pod, behind the name of its deployment: two parts in the alphabet of Kubernetes.
+    ("<id>", "-", r"(?<=[a-z0-9]-)[b-df-hj-np-tv-z0-9]{8,10}-[b-df-hj-np-tv-z0-9]{5}(?![a-z0-9-])"),
+    ("<id>", "host id: ", r"(?<=host id: )\S{8,128}"),
+    (
+        r"\1<id>",
+        "id",
+        # A short plain word says what is wrong with it.
+        rf"\b((?:{_ID_NAMES})[ _-]?id[\"']?[=:] ?[\"']?)(?!(?-i:[A-Z]?[a-z-]{{1,15}})(?![\w-]))[\w-]{{1,64}}(?![\w-])",
+    ),
+    ("<number>", "", r"(?<![a-z0-9])[a-f]{8,}(?![a-z0-9])"),  # hexadecimal, without a digit
 )
 _PATH_RULES = _compile_rules(
     (
