@@ -47,6 +47,9 @@ VOLATILE = {
         "fe80::1%eth0",
         "2001:db8::8a2e:370:7334",
         "00:1a:2b:3c:4d:5e",
+        "16:27:ac:a5:76:28:2d:36:63:1b:56:4d:eb:df:a6:48",
+        "::ffff:10.0.0.7",
+        *("example.com", "mirror.example.net", "node-7.example.ac.uk"),
     ],
     "<path>": [
         "/var/lib/a/x",
@@ -59,6 +62,7 @@ VOLATILE = {
         "./run.sh",
         "/v2/54fadb412c4e40cdbaed9335e4c35a9e/servers/7",
         "/data/2026-01-31/10.csv",
+        "/v2/servers?limit=2&changes-since=2026-01-31T10:00:00",
     ],
     "<temporary>": ["tmpab12cd34", "tmp.Xy12Z345ab"],
     "<amount>": [
@@ -104,7 +108,8 @@ NAMES = [
     "std::vec",
     "tmp_config",
     *("ChaCha20Poly1305", "Float16ToFloat32", "R8G8B8A8Unorm", "float8e4m3fnuz", "PBEWithHmacSHA256AndAES128"),
-    *("[E404]", "[utf-8]", "[item_one]", "user_id: missing"),
+    *("java.net", "ASP.NET", "threading.local", "org.apache.commons.net", "github.com/pkg/errors", "named 'app.org'"),
+    *("[E404]", "[utf-8]", "[item_one]", "x == True", "strict: true", "user_id: missing"),
     *("utf-8", "sha256:unsupported-algorithm-x", "for user signup", "invalid user name from request"),
 ]
 
@@ -182,6 +187,10 @@ class TestNames:
     def test_a_duration_is_known_by_the_word_before_it(self, time: str) -> None:
         assert normalize(f"closed, lifetime {time}") == "closed, lifetime <amount>"
 
+    @pytest.mark.parametrize("value", ["true", "False"])
+    def test_a_boolean_behind_an_equals_sign_does_not_count(self, value: str) -> None:
+        assert normalize(f"job(force={value}) failed") == "job(force=<boolean>) failed"
+
     def test_which_one_of_many_does_not_count_where_it_stands_alone_in_brackets(self) -> None:
         assert normalize("[Rack_A8] and [rack-b12]") == "[Rack_<number>] and [rack-<number>]"
 
@@ -192,6 +201,9 @@ class TestNames:
 
     def test_a_pod_is_known_without_digits(self) -> None:
         assert normalize("web-bcdfghjklm-zzzzz was evicted") == "web-<id> was evicted"
+
+    def test_a_query_is_no_part_of_a_name(self) -> None:
+        assert normalize("404 Not Found: /v1/users?page=2&from=/a") == "404 Not Found: <path> users"
 
     def test_a_relative_path_stays_without_its_line(self) -> None:
         assert normalize("src/main.c:12:5: error") == "src/main.c:<number>:<number>: error"

@@ -109,10 +109,11 @@ _DIGIT_RULES = _compile_rules(
     (
         "<address>",
         ".",
-        r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?(?::\d{1,5})?(?!\w|\.\w)"
+        r"(?:(?<![\w:.])::ffff:|(?<![\w.]))(?:\d{1,3}\.){3}\d{1,3}(?:/\d{1,2})?(?::\d{1,5})?(?!\w|\.\w)"
         r"(?: \((?:[\w-]{1,63}\.[\w.-]{1,253})?\))?",
     ),
-    ("<address>", "", r"(?<![\w:-])[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}(?![\w:-])"),
+    # Of a network card, and the fingerprint of a key.
+    ("<address>", "", r"(?<![\w:-])[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4,30}[0-9a-f]{2}(?![\w:-])"),
     (
         "<address>",
         ":",
@@ -132,6 +133,15 @@ _WORD_RULES = _compile_rules(
         # A short plain word says what is wrong with it.
         rf"\b((?:{_ID_NAMES})[ _-]?id[\"']?[=:] ?[\"']?)(?!(?-i:[A-Z]?[a-z-]{{1,15}})(?![\w-]))[\w-]{{1,64}}(?![\w-])",
     ),
+    # A host, by its domain. A package of Java begins with the domain; a module of Go goes on with a path.
+    (
+        "<address>",
+        ".",
+        rf"(?<![\w./@\\-])(?<!named ['\"])(?!(?:com|edu|io|java|javax|net|org|sun)\.){_HOST}\."
+        rf"(?:(?:{_HOST}\.){{0,8}}(?:com|edu|gov|mil|org|(?:ac|co|com|edu|gov|net|org)\.[a-z]{{2}})|(?:{_HOST}\.){{1,8}}net)"
+        r"(?![\w/(-]|\.\w)",
+    ),
+    ("<boolean>", "=", r"(?<=[\w\"'\])]=)(?:true|false)\b"),
     ("<number>", "", r"(?<![a-z0-9])[a-f]{8,}(?![a-z0-9])"),  # hexadecimal, without a digit
 )
 _PATH_RULES = _compile_rules(
@@ -143,7 +153,8 @@ _PATH_RULES = _compile_rules(
         r"(?<=[\"'`\u2018])(?:(?:[a-z]:|~|\.{1,2})[\\/]|/|\\{2,4}(?=\w))(?:[^\"'`\u2019\n -]|(?! -)[ -])*"
         r"(?=[\"'`\u2019])",
         r"(?<!\w)[a-z]:(?:\\{1,2}|/)(?:[^\\/:*?\"'<>|\n]{1,80}[\\/]{1,2})*[\w.@+$~-]*",
-        r"(?<![\w.<>\\])(?:(?:~\w{0,32}|\.{1,2})[\\/]|/|\\\\(?=\w))(?:\\ |<\w{2,9}>|[\w.@+=,#~$%/\\-])+(?<![.,])",
+        r"(?<![\w.<>\\])(?:(?:~\w{0,32}|\.{1,2})[\\/]|/|\\\\(?=\w))(?:\\ |<\w{2,9}>|[\w.@+=,#~$%/\\-])+(?<![.,])"
+        r"(?:\?[\w.~%-]{1,80}=(?:<\w{2,9}>|[^\s\"'<>`,)\]}])*)?",  # with a query
     )
 )
 _NUMBERS = re.compile(f"(?P<code>{_CODE})|(?P<amount>{_AMOUNT})|{_NUMBER}", re.IGNORECASE)
@@ -155,7 +166,7 @@ _FILE_MATTERS = re.compile(
     r"|\bforbidden\b|permission denied|EACCES|\bcommand\b|\bprocess\b|\*\*\*|\bexec\b"
     r"|^(?:KeyError: )?(?:'[^'\n]*'|\"[^\"\n]*\")$"
 )
-_LAST_NAME = re.compile(r"[\\/](?!<|tmp[a-z0-9_]{8}(?![a-z0-9_]))([^\\/]{1,80})[\\/]*$", re.IGNORECASE)
+_LAST_NAME = re.compile(r"[\\/](?!<|tmp[a-z0-9_]{8}(?![a-z0-9_]))([^\\/?]{1,80})[\\/]*(?:\?.*)?$", re.IGNORECASE)
 
 
 def strip_escapes(text: str) -> str:
