@@ -108,7 +108,7 @@ NAMES = [
     "std::vec",
     "tmp_config",
     *("ChaCha20Poly1305", "Float16ToFloat32", "R8G8B8A8Unorm", "float8e4m3fnuz", "PBEWithHmacSHA256AndAES128"),
-    *("java.net", "ASP.NET", "threading.local", "org.apache.commons.net", "github.com/pkg/errors", "named 'app.org'"),
+    *("java.net", "ASP.NET", "threading.local", "org.apache.commons.net", "github.com/pkg/errors"),
     *("[E404]", "[utf-8]", "[item_one]", "x == True", "strict: true", "user_id: missing"),
     *("utf-8", "sha256:unsupported-algorithm-x", "for user signup", "invalid user name from request"),
 ]
@@ -204,6 +204,10 @@ class TestNames:
 
     def test_a_query_is_no_part_of_a_name(self) -> None:
         assert normalize("404 Not Found: /v1/users?page=2&from=/a") == "404 Not Found: <path> users"
+
+    @pytest.mark.parametrize("text", ["'example.com'", "KeyError: 'example.com'", "No module named 'app.org'"])
+    def test_a_key_or_a_module_is_no_host(self, text: str) -> None:
+        assert normalize(text) == text
 
     def test_a_relative_path_stays_without_its_line(self) -> None:
         assert normalize("src/main.c:12:5: error") == "src/main.c:<number>:<number>: error"

@@ -133,12 +133,14 @@ _WORD_RULES = _compile_rules(
         # A short plain word says what is wrong with it.
         rf"\b((?:{_ID_NAMES})[ _-]?id[\"']?[=:] ?[\"']?)(?!(?-i:[A-Z]?[a-z-]{{1,15}})(?![\w-]))[\w-]{{1,64}}(?![\w-])",
     ),
-    # A host, by its domain. A package of Java begins with the domain; a module of Go goes on with a path.
+    # A host, by its domain. A package of Java begins with the domain, and a module of Go goes on with a path. A quoted
+    # line, which is a key, and what is named so tell failures apart.
     (
         "<address>",
         ".",
-        rf"(?<![\w./@\\-])(?<!named ['\"])(?!(?:com|edu|io|java|javax|net|org|sun)\.){_HOST}\."
-        rf"(?:(?:{_HOST}\.){{0,8}}(?:com|edu|gov|mil|org|(?:ac|co|com|edu|gov|net|org)\.[a-z]{{2}})|(?:{_HOST}\.){{1,8}}net)"
+        r"(?<![\w./@\\-])(?<!named ['\"])(?<!^['\"])(?<!keyerror: ['\"])(?!(?:com|edu|io|java|javax|net|org|sun)\.)"
+        rf"{_HOST}\.(?:(?:{_HOST}\.){{0,8}}(?:com|edu|gov|mil|org|(?:ac|co|com|edu|gov|net|org)\.[a-z]{{2}})"
+        rf"|(?:{_HOST}\.){{1,8}}net)"
         r"(?![\w/(-]|\.\w)",
     ),
     ("<boolean>", "=", r"(?<=[\w\"'\])]=)(?:true|false)\b"),
