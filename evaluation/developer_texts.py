@@ -46,7 +46,7 @@ _SHORTEST_REST = 100
 _SHELL_EXAMPLE = re.compile(
     r"^```(?:bash|sh|shell|console|zsh|terminal)\n(?P<fenced>.*?)^```"
     r"|^(?P<indent> *)\.\. (?:code-block|code|sourcecode|prompt):: *(?:bash|sh|shell|console|shell-session)\n"
-    r"(?P<indented>(?:(?P=indent) +\S.*\n| *\n)+)",
+    r"(?P<indented>(?:(?P=indent) +\S[^\n]*\n| *\n)+)",
     re.MULTILINE | re.DOTALL,
 )
 

@@ -87,9 +87,10 @@ def levels_of(shares: Mapping[str, float]) -> dict[int, list[str]]:
 
 def table(counts: Counts) -> str:
     """Return the text of the table."""
+    documents = f"{counts.documents.total():,} documents of about {DOCUMENT_CHARACTERS:,} characters"
     header = f"""\
 # How common words are in ordinary developer text. Made by evaluation/document_frequencies.py: change nothing by hand.
-# Counted in {counts.documents.total():,} documents of about {DOCUMENT_CHARACTERS:,} characters of {counts.packages} packages.
+# Counted in {documents} of {counts.packages} packages.
 # evaluation/developer_packages.txt names them. Their licences are MIT, BSD, Apache-2.0, ISC and PSF.
 # A line has a level and its words. Words of level n are in a share of 2 ** (-n / {STEPS_PER_OCTAVE}) of all documents.
 """
@@ -99,7 +100,9 @@ def table(counts: Counts) -> str:
 
 def dump(counts: Counts) -> str:
     """Return the counts as they are, of all words in at least 3 documents, and their shares."""
-    frequencies = {word: sum(map(Counter.total, packages)) for word, packages in sorted(counts.words.items())}
+    frequencies = {
+        word: sum(counter.total() for counter in packages) for word, packages in sorted(counts.words.items())
+    }
     kept = {word: frequency for word, frequency in frequencies.items() if frequency >= 3}
     shares = counts.shares()
     kinds = dict(counts.documents)

@@ -98,9 +98,9 @@ def licence(files: list[File]) -> str:
     return fields["License-Expression"] or " AND ".join(named) or written
 
 
-def is_permitted(licence: str) -> bool:
+def is_permitted(declared: str) -> bool:
     """Return whether the declared licence allows the use of the texts. One of several to choose from is enough."""
-    choices = re.split(r"\bOR\b", licence)
+    choices = re.split(r"\bOR\b", declared)
     return any(all(map(_permits, re.split(r"\bAND\b", choice))) for choice in choices)
 
 

@@ -30,7 +30,7 @@ def document_share(word: str) -> float:
 @functools.cache
 def _shares() -> Mapping[str, float]:
     """Read the table, once."""
-    text = importlib.resources.files(__package__).joinpath(TABLE).read_text(encoding="utf-8")
+    text = importlib.resources.files("error_patterns.text").joinpath(TABLE).read_text(encoding="utf-8")
     shares: dict[str, float] = {}
     for line in text.splitlines():
         if not line.startswith("#"):
