@@ -21,13 +21,16 @@ class Recorder:
         self.until = until
         self.entered = threading.Event()
         self.texts: list[str] = []
+        self.contexts: list[str | None] = []
         self.threads: list[int] = []
 
     def record_failure(
         self,
         failure: str | BaseException,
         *,
+        context: str | None = None,
         keywords: Sequence[str] | None = None,
+        extra_keywords: Sequence[str] = (),
         preventive_checks: Sequence[str] = (),
     ) -> ErrorPattern:
         self.threads.append(threading.get_ident())
@@ -38,4 +41,5 @@ class Recorder:
         if self.error is not None:
             raise self.error
         self.texts.append(str(failure))
+        self.contexts.append(context)
         return ErrorPattern(pattern=str(failure))

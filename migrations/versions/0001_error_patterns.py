@@ -26,11 +26,16 @@ def upgrade() -> None:
         sa.Column("pattern", sa.String(length=10000), nullable=False),
         sa.Column("keywords", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("historical_failures", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("historical_contexts", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("preventive_checks", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("frequency", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_seen", sa.DateTime(timezone=True), nullable=False),
         sa.Column("fingerprint", sa.String(length=100), nullable=True),
+        sa.CheckConstraint(
+            "CASE WHEN jsonb_typeof(historical_contexts) = 'array' THEN jsonb_array_length(historical_contexts) <= 20 ELSE false END",
+            name=op.f("ck_error_patterns_historical_contexts"),
+        ).ddl_if(dialect="postgresql"),
         sa.CheckConstraint(
             "CASE WHEN jsonb_typeof(historical_failures) = 'array' THEN jsonb_array_length(historical_failures) <= 20 ELSE false END",
             name=op.f("ck_error_patterns_historical_failures"),
@@ -50,6 +55,10 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "datetime(substr(last_seen, 1, 19), '+0 days') IS substr(last_seen, 1, 19) AND last_seen >= '0001' AND (length(last_seen) = 19 OR substr(last_seen, 20) GLOB '.[0-9][0-9][0-9][0-9][0-9][0-9]')",
             name=op.f("ck_error_patterns_last_seen"),
+        ).ddl_if(dialect="sqlite"),
+        sa.CheckConstraint(
+            "json_valid(historical_contexts) AND json_type(historical_contexts) = 'array' AND json_array_length(historical_contexts) <= 20",
+            name=op.f("ck_error_patterns_historical_contexts"),
         ).ddl_if(dialect="sqlite"),
         sa.CheckConstraint(
             "json_valid(historical_failures) AND json_type(historical_failures) = 'array' AND json_array_length(historical_failures) <= 20",

@@ -236,16 +236,17 @@ class AsyncErrorPatternRepository:
         self,
         failure: str | BaseException,
         *,
+        context: str | None = None,
         keywords: Sequence[str] | None = None,
+        extra_keywords: Sequence[str] = (),
         preventive_checks: Sequence[str] = (),
     ) -> ErrorPattern:
         """Count a failure for its pattern, or store it as a new pattern; return that pattern.
 
-        The failure is an exception, or the text of a traceback or of a tool's error output. Secrets are removed before
-        anything is stored. `keywords` replace those drawn from the text of a new failure. A known pattern gets the
-        checks that it does not have. Raises `pydantic.ValidationError` if it is empty or an item breaks a rule.
+        The failure is an exception, or the text of a traceback or of a tool's error output. `context` is what was being
+        attempted. Secrets are removed before anything is stored. `keywords` replace those drawn from the text of a new
+        failure, `extra_keywords` are added. A known pattern gets the checks that it does not have. Raises
+        `pydantic.ValidationError` if the failure is empty or an item breaks a rule.
         """
-        observation = record.observe(
-            failure, keywords=keywords, preventive_checks=preventive_checks, redaction=self._redaction
-        )
-        return await self._sessions.write(record.record_failure, observation)
+        given = record.Given(context, keywords, extra_keywords, preventive_checks)
+        return await self._sessions.write(record.record_failure, record.observe(failure, given, self._redaction))

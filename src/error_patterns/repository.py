@@ -264,7 +264,7 @@ class ErrorPatternRepository:
 
         The pattern with the id `into` survives and keeps its text. The others are deleted, and their failures count for
         it from now on. Frequencies are added up. Lists are joined as far as there is room: keywords and checks those of
-        `into` first, of failures the newest.
+        `into` first, of failures and contexts the newest.
 
         Raises:
             PatternNotFoundError: There is no pattern with one of the ids.
@@ -276,24 +276,25 @@ class ErrorPatternRepository:
         self,
         failure: str | BaseException,
         *,
+        context: str | None = None,
         keywords: Sequence[str] | None = None,
+        extra_keywords: Sequence[str] = (),
         preventive_checks: Sequence[str] = (),
     ) -> ErrorPattern:
         """Count a failure for its pattern, or store it as a new pattern; return that pattern.
 
-        Two failures are the same if they differ only in paths, numbers, times, addresses and the like. Secrets are
-        removed before anything is stored, hashed or logged, as the `Redaction` of the repository says. N processes that
-        record one failure M times make its frequency N·M.
+        Two failures are the same if they differ only in paths, numbers, times and the like. Secrets are removed first,
+        by the `Redaction` of the repository. N processes that record one failure M times make its frequency N·M.
 
         Args:
             failure: The exception, or the text of a traceback or of a tool's error output.
+            context: What was being attempted: a plan, command or prompt. None takes the command that the failure shows.
             keywords: The words that identify the failure; None draws them from the text of a new one.
+            extra_keywords: Words that are added to those.
             preventive_checks: What to do so that it does not come back. A known pattern gets the new ones that fit.
 
         Raises:
             pydantic.ValidationError: The failure is empty, or a keyword or check breaks a rule of `ErrorPattern`.
         """
-        observation = record.observe(
-            failure, keywords=keywords, preventive_checks=preventive_checks, redaction=self._redaction
-        )
-        return self._sessions.write(record.record_failure, observation)
+        given = record.Given(context, keywords, extra_keywords, preventive_checks)
+        return self._sessions.write(record.record_failure, record.observe(failure, given, self._redaction))

@@ -60,7 +60,7 @@ class Handwritten:
 
     def _record_failure(self, failure: str) -> ErrorPattern:
         text = failures.failure_text(failure)
-        headline, fingerprint, keywords = failures.parse_failure(text)
+        headline, fingerprint, keywords, _ = failures.parse_failure(text)
         with Session(self._engine) as session:
             pattern = session.exec(select(ErrorPattern).where(ErrorPattern.fingerprint == fingerprint)).first()
             if pattern is None:

@@ -153,8 +153,8 @@ class RawSQLite(Raw):
 
     @override
     def decoded(self, row: Row) -> Row:
-        moments = (datetime.fromisoformat(moment).replace(tzinfo=UTC) for moment in row[6:8])
-        return (*row[:2], *map(json.loads, row[2:5]), row[5], *moments, row[8])
+        moments = (datetime.fromisoformat(moment).replace(tzinfo=UTC) for moment in row[7:9])
+        return (*row[:2], *map(json.loads, row[2:6]), row[6], *moments, row[9])
 
     @override
     def close(self) -> None:

@@ -101,6 +101,33 @@ class TestRecording:
         handler.flush()
         assert ", in log\n" in repository.list_all()[0].historical_failures[0]
 
+    def test_what_was_attempted_comes_from_the_log_record(
+        self, repository: ErrorPatternRepository, handler: FailureHandler
+    ) -> None:
+        LOGGER.error("failed", exc_info=OSError("gone"), extra={"failure_context": "send the mail"})
+        handler.flush()
+        assert repository.list_all()[0].historical_contexts == ["send the mail"]
+
+    def test_a_command_that_failed_was_attempted(
+        self, repository: ErrorPatternRepository, handler: FailureHandler
+    ) -> None:
+        LOGGER.error("failed", exc_info=subprocess.CalledProcessError(1, ["make", "all"], stderr="no rule"))
+        handler.flush()
+        (pattern,) = repository.list_all()
+        assert pattern.historical_contexts == ["make all"]
+        assert "no rule" in pattern.historical_failures[0]
+
+    def test_a_context_that_is_no_text_is_left_out_with_a_warning(
+        self, repository: ErrorPatternRepository, handler: FailureHandler, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for _ in range(2):
+            LOGGER.error("failed", exc_info=OSError("gone"), extra={"failure_context": 3})
+        handler.flush()
+        assert [(p.frequency, p.historical_contexts) for p in repository.list_all()] == [(2, [])]
+        assert [r.getMessage().partition(";")[0] for r in caplog.records if r.name == "error_patterns"] == [
+            "a failure was recorded without its context (TypeError)"
+        ]
+
     def test_threads_are_counted_exactly(self, repository: ErrorPatternRepository, handler: FailureHandler) -> None:
         threads = [threading.Thread(target=log_ten_times) for _ in range(8)]
         for thread in threads:
@@ -306,7 +333,7 @@ class TestErrors:
         def no_room(error: Exception) -> str:
             raise RecursionError
 
-        monkeypatch.setattr("error_patterns.capture.log_handler.format_exception", no_room)
+        monkeypatch.setattr("error_patterns.capture.once.format_exception", no_room)
         log()
         assert handler.failed == 1
 
@@ -440,10 +467,10 @@ repository = ErrorPatternRepository.open(sys.argv[1])
 may_record, entered = threading.Event(), threading.Event()
 
 class Slow:
-    def record_failure(self, failure):
+    def record_failure(self, failure, **given):
         entered.set()
         may_record.wait()
-        return repository.record_failure(failure)
+        return repository.record_failure(failure, **given)
 
 handler = FailureHandler(Slow())
 logging.getLogger().addHandler(handler)

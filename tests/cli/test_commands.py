@@ -92,6 +92,11 @@ class TestRecord:
         assert isinstance(recorded, dict)
         assert (recorded["keywords"], recorded["preventive_checks"]) == (["one", "two"], ["look"])
 
+    def test_stores_what_was_attempted(self, run: Run, repository: ErrorPatternRepository) -> None:
+        run("record", "boom", "--context", "make all")
+        run("record", stdin="$ make some\nboom")
+        assert sorted(p.historical_contexts for p in repository.list_all()) == [["make all"], ["make some"]]
+
     def test_refuses_a_text_and_a_file_at_once(self, run: Run) -> None:
         assert run("record", "boom", "--file", "boom.txt").status == 2
 
@@ -154,8 +159,12 @@ class TestList:
 class TestShow:
     def test_prints_every_field(self, run: Run, port: ErrorPattern) -> None:
         assert [line.partition(":")[0] for line in run("show", port.pattern_id).out.splitlines()] == [
-            name for name in ErrorPattern.model_fields if name != "historical_failures"
+            name for name in ErrorPattern.model_fields if not name.startswith("historical_")
         ]
+
+    def test_prints_what_was_attempted(self, run: Run, repository: ErrorPatternRepository) -> None:
+        stored = repository.record_failure("boom", context="make all")
+        assert "historical_contexts: make all" in run("show", stored.pattern_id).out.splitlines()
 
     def test_finds_the_id_in_another_spelling(self, run: Run, port: ErrorPattern) -> None:
         assert json.loads(run("show", port.pattern_id.lower(), "--json").out)["pattern"] == "Port already in use"

@@ -127,6 +127,12 @@ class TestMerge:
         merged = repository.merge(new.pattern_id, [old.pattern_id])
         assert merged.historical_failures == [f"old {n}" for n in range(10, 15)] + [f"new {n}" for n in range(15)]
 
+    def test_the_newest_contexts_are_kept_each_once(self, repository: ErrorPatternRepository) -> None:
+        new = repository.create(seen(LIMIT, historical_contexts=[f"new {n}" for n in range(15)]))
+        old = repository.create(seen(OLD, historical_contexts=["new 3", *(f"old {n}" for n in range(15))]))
+        merged = repository.merge(new.pattern_id, [old.pattern_id])
+        assert merged.historical_contexts == [f"old {n}" for n in range(10, 15)] + [f"new {n}" for n in range(15)]
+
     def test_it_was_seen_first_and_last_when_one_of_them_was(self, repository: ErrorPatternRepository) -> None:
         first = repository.create(seen(OLD, created_at=LIMIT))
         other = repository.create(seen(LIMIT, created_at=OLD))

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -531,6 +532,12 @@ class TestUpdate:
         pattern.historical_failures.clear()
         assert repository.update(pattern).historical_failures == []
 
+    def test_joins_the_contexts_of_two_writers(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.record_failure(FAILURE, context="first")
+        repository.record_failure(FAILURE, context="second")
+        pattern.historical_contexts[:] = ["mine"]
+        assert repository.update(pattern).historical_contexts == ["mine", "second"]
+
     def test_writes_what_is_changed_through_a_list_held_since_before(self, repository: ErrorPatternRepository) -> None:
         pattern = repository.create(port_pattern())
         keywords = pattern.keywords
@@ -668,6 +675,77 @@ class TestRecordFailure:
         assert pattern.keywords == expected
         assert [len(repository.match_context(keyword)) for keyword in expected] == [1] * len(expected)
 
+    def test_adds_extra_keywords_to_those_given(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.record_failure(FAILURE, keywords=["a", "b"], extra_keywords=["B", "c"])
+        assert pattern.keywords == ["a", "b", "c"]
+
+    def test_adds_extra_keywords_to_those_drawn(self, repository: ErrorPatternRepository) -> None:
+        drawn = repository.record_failure("TimeoutError: no answer").keywords
+        pattern = repository.record_failure("OSError: no answer", extra_keywords=["nightly import"])
+        assert pattern.keywords == ["OSError" if word == "TimeoutError" else word for word in drawn] + ["nightly import"]
+
+    def test_adds_extra_keywords_to_a_known_pattern(self, repository: ErrorPatternRepository) -> None:
+        drawn = repository.record_failure(FAILURE).keywords
+        pattern = repository.record_failure(FAILURE, extra_keywords=["amqp", drawn[0].upper()])
+        assert pattern.keywords == [*drawn, "amqp"]
+        assert len(repository.match_context("amqp")) == 1
+
+    def test_keeps_extra_keywords_rather_than_drawn_ones(self, repository: ErrorPatternRepository) -> None:
+        extra = [f"extra {n}" for n in range(64)]
+        assert repository.record_failure(FAILURE, extra_keywords=extra).keywords == extra
+
+    def test_keeps_what_was_attempted(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.record_failure(FAILURE, context=" publish the order\n")
+        assert pattern.historical_contexts == ["publish the order"]
+        assert everything(repository) == [pattern.model_dump()]
+
+    def test_keeps_the_newest_20_contexts_each_once(self, repository: ErrorPatternRepository) -> None:
+        attempts = [f"attempt {n}" for n in (*range(22), 5, 21)]
+        patterns = [repository.record_failure(FAILURE, context=context) for context in attempts]
+        assert patterns[-1].historical_contexts == [f"attempt {n}" for n in (2, 3, 4, *range(6, 21), 5, 21)]
+        assert patterns[-1].frequency == len(attempts)
+
+    @pytest.mark.parametrize("context", [None, "", " \n\t"], ids=repr)
+    def test_keeps_earlier_contexts_where_there_is_none(
+        self, repository: ErrorPatternRepository, context: str | None
+    ) -> None:
+        repository.record_failure(FAILURE, context="publish the order")
+        assert repository.record_failure(FAILURE, context=context).historical_contexts == ["publish the order"]
+
+    def test_redacts_a_context_and_replaces_what_no_database_can_hold(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.record_failure(FAILURE, context="mq --password=hunter2 \x00 \ud800 \x1b[1mnow")
+        assert pattern.historical_contexts == ["mq --password=[redacted] \ufffd \ufffd now"]
+
+    def test_cuts_a_long_context_in_its_middle(self, repository: ErrorPatternRepository) -> None:
+        (context,) = repository.record_failure(FAILURE, context=f"first {'x' * 3_000} last").historical_contexts
+        assert (len(context), context[:6], context[-5:]) == (2_000, "first ", " last")
+
+    def test_splits_a_transcript_into_the_command_and_what_it_printed(self, repository: ErrorPatternRepository) -> None:
+        text = "$ git push origin main\nerror: failed to push some refs"
+        pattern = repository.record_failure(text)
+        assert pattern.historical_contexts == ["git push origin main"]
+        assert (pattern.pattern, pattern.historical_failures) == ("error: failed to push some refs", [text])
+
+    def test_prefers_a_given_context_to_the_command_in_the_text(self, repository: ErrorPatternRepository) -> None:
+        pattern = repository.record_failure("$ git push\nerror: failed", context="publish the branch")
+        assert pattern.historical_contexts == ["publish the branch"]
+
+    def test_counts_one_command_with_other_arguments_as_one_failure(self, repository: ErrorPatternRepository) -> None:
+        refused = "error: failed to push some refs"
+        texts = [f"$ {command}\n{refused}" for command in ("git push", "git push origin main", "svn commit")]
+        git, again, svn = map(repository.record_failure, texts)
+        assert (again.pattern_id, svn.pattern_id) == (git.pattern_id, svn.pattern_id) != (svn.pattern_id, git.pattern_id)
+        assert again.historical_contexts == ["git push", "git push origin main"]
+
+    @pytest.mark.parametrize("command", [["make", "all in one"], "make 'all in one'"], ids=["list", "text"])
+    def test_takes_the_command_of_an_exception(
+        self, repository: ErrorPatternRepository, command: str | list[str]
+    ) -> None:
+        error = subprocess.CalledProcessError(2, command, stderr="no rule to make target")
+        pattern = repository.record_failure(error)
+        assert pattern.historical_contexts == ["make 'all in one'"]
+        assert pattern.historical_failures[0].endswith("no rule to make target")
+
     def test_adds_checks_and_never_blanks_them(self, repository: ErrorPatternRepository) -> None:
         for checks in (["a", "b"], [], ["c", "a"]):
             repository.record_failure(FAILURE, preventive_checks=checks)
@@ -697,14 +775,16 @@ class TestRecordFailure:
             repository.record_failure(failure)
         assert repository.count() == 0
 
-    @pytest.mark.parametrize(("keywords", "checks"), [([""], []), (["k" * 201], []), (["\x00"], []), ([], [" "])])
+    @pytest.mark.parametrize("argument", ["keywords", "extra_keywords", "preventive_checks"])
+    @pytest.mark.parametrize("items", [[""], ["k" * 2_001], ["\x00"], [" "], "text", [f"item {n}" for n in range(65)]])
     def test_changes_nothing_for_refused_input(
-        self, repository: ErrorPatternRepository, keywords: list[str], checks: list[str]
+        self, repository: ErrorPatternRepository, argument: str, items: Sequence[str]
     ) -> None:
         repository.record_failure(FAILURE)
         before = everything(repository)
+        record: Callable[..., object] = repository.record_failure
         with pytest.raises(ValidationError):
-            repository.record_failure(FAILURE, keywords=keywords, preventive_checks=checks)
+            record(FAILURE, **{argument: items})
         assert everything(repository) == before
 
     def test_replaces_what_no_database_can_hold(self, repository: ErrorPatternRepository) -> None:

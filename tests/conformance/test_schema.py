@@ -20,6 +20,7 @@ BROKEN: dict[str, list[object]] = {
     "pattern": ["", "  ", "x" * 10_001],
     "keywords": [{"a": 1}, "a", ["x"] * 65, None],
     "historical_failures": [{}, ["x"] * 21],
+    "historical_contexts": [{}, ["x"] * 21],
     "preventive_checks": [1, ["x"] * 65],
     "frequency": [-1, MAX_FREQUENCY + 1],
     "fingerprint": ["", "x" * 101],
@@ -78,7 +79,7 @@ def test_the_first_and_the_last_moment_can_be_stored(repository: ErrorPatternRep
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 class TestPostgreSQL:
-    @pytest.mark.parametrize("column", ["keywords", "historical_failures", "preventive_checks"])
+    @pytest.mark.parametrize("column", ["keywords", "historical_failures", "historical_contexts", "preventive_checks"])
     def test_lists_are_jsonb(self, ours: Engine, column: str) -> None:
         types = {found["name"]: found["type"] for found in inspect(ours).get_columns("error_patterns")}
         assert isinstance(types[column], JSONB)

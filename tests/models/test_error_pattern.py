@@ -28,8 +28,8 @@ AHEAD = timezone(timedelta(hours=5))
 BEHIND = timezone(-timedelta(hours=5))
 LONGEST = "x" * 200
 UNSTORABLE = [pytest.param("a\0b", id="NUL"), pytest.param("a\ud800b", id="lone surrogate")]
-TEXT_FIELDS = ["pattern", "keywords", "historical_failures", "preventive_checks", "fingerprint"]
-LIST_FIELDS = ["keywords", "historical_failures", "preventive_checks"]
+TEXT_FIELDS = ["pattern", "keywords", "historical_failures", "historical_contexts", "preventive_checks", "fingerprint"]
+LIST_FIELDS = ["keywords", "historical_failures", "historical_contexts", "preventive_checks"]
 
 Fields = dict[str, Any]  # Any: what callers may pass, right or wrong
 Edit = Callable[[ErrorPattern], object]
@@ -74,9 +74,10 @@ def insert(database: sqlite3.Connection, **changes: object) -> None:
     row |= dict.fromkeys(LIST_FIELDS, "[]")
     row |= dict.fromkeys(["created_at", "last_seen"], "2024-05-01 12:00:00.000000")
     database.execute(
-        "INSERT INTO error_patterns (pattern_id, pattern, keywords, historical_failures, preventive_checks, frequency, "
-        "created_at, last_seen, fingerprint) VALUES (:pattern_id, :pattern, :keywords, :historical_failures, "
-        ":preventive_checks, :frequency, :created_at, :last_seen, :fingerprint)",
+        "INSERT INTO error_patterns (pattern_id, pattern, keywords, historical_failures, historical_contexts, "
+        "preventive_checks, frequency, created_at, last_seen, fingerprint) VALUES (:pattern_id, :pattern, :keywords, "
+        ":historical_failures, :historical_contexts, :preventive_checks, :frequency, :created_at, :last_seen, "
+        ":fingerprint)",
         row | changes,
     )
     database.commit()
@@ -121,6 +122,11 @@ ACCEPTED: list[tuple[str, object, object]] = [
     ("keywords", [f" {LONGEST} "], [LONGEST]),
     ("historical_failures", numbered(21), numbered(21)[1:]),
     ("historical_failures", ["x" * 4_000], ["x" * 4_000]),
+    ("historical_contexts", numbered(21), numbered(21)[1:]),
+    ("historical_contexts", ["a", "b", "a"], ["b", "a"]),
+    ("historical_contexts", ["a", *numbered(20), "a"], [*numbered(20)[1:], "a"]),
+    ("historical_contexts", ["", " \n\t", "a"], ["a"]),
+    ("historical_contexts", ["x" * 2_000], ["x" * 2_000]),
     ("preventive_checks", [" look "], ["look"]),
     ("preventive_checks", numbered(64), numbered(64)),
     ("preventive_checks", ["x" * 2_000], ["x" * 2_000]),
@@ -152,6 +158,8 @@ REFUSED: list[tuple[str, object]] = [
     ("keywords", [LONGEST + "x"]),
     ("keywords", numbered(65)),
     ("historical_failures", [1]),
+    ("historical_contexts", [1]),
+    ("historical_contexts", "one text"),
     ("preventive_checks", [" "]),
     ("preventive_checks", ["x" * 2_001]),
     ("preventive_checks", numbered(65)),
@@ -213,6 +221,16 @@ class TestFields:
         mark = " […cut, 5,000 characters in all]"
         cut = make(historical_failures=["x" * 5_000]).historical_failures
         assert cut == ["x" * (4_000 - len(mark)) + mark]
+
+    def test_cut_context_is_2000_characters_with_its_beginning_and_its_end(self) -> None:
+        mark = " […cut, 5,000 characters in all] "
+        (cut,) = make(historical_contexts=["a" * 2_500 + "z" * 2_500]).historical_contexts
+        kept = 2_000 - len(mark)
+        assert cut == "a" * (kept - kept // 2) + mark + "z" * (kept // 2)
+
+    def test_contexts_that_are_equal_once_they_are_cut_are_one(self) -> None:
+        first, second = ("a" * 2_500 + middle + "z" * 2_500 for middle in "xy")
+        assert len(make(historical_contexts=[first, second]).historical_contexts) == 1
 
     @pytest.mark.parametrize("moment", [datetime.min, datetime.max], ids=["first", "last"])
     def test_first_and_last_moments_can_be_stored(self, repository: ErrorPatternRepository, moment: datetime) -> None:
@@ -285,6 +303,7 @@ SCHEMA: list[tuple[str, Fields]] = [
     ("pattern", {"type": "string", "minLength": 1, "maxLength": 10_000}),
     ("keywords", {"maxItems": 64, "items": {"type": "string", "minLength": 1, "maxLength": 200}}),
     ("historical_failures", {"type": "array", "items": {"type": "string"}}),
+    ("historical_contexts", {"type": "array", "items": {"type": "string"}}),
     ("preventive_checks", {"maxItems": 64, "items": {"type": "string", "minLength": 1, "maxLength": 2_000}}),
     ("frequency", {"type": "integer", "minimum": 0, "maximum": 2**53 - 1, "default": 1}),
     ("created_at", {"type": "string", "format": "date-time"}),
@@ -378,7 +397,7 @@ class TestChangesInPlace:
         saved.historical_failures.append("still works")
         session.commit()
         lists = [json.loads(stored(database, name)) for name in LIST_FIELDS]
-        assert lists == [["b", "a", "c"], ["still works"], ["look"]]
+        assert lists == [["b", "a", "c"], ["still works"], [], ["look"]]
 
     def test_extension_that_fails_half_way_changes_nothing(self, saved: ErrorPattern) -> None:
         with pytest.raises(ZeroDivisionError):
@@ -406,6 +425,12 @@ class TestChangesInPlace:
         assert pattern.historical_failures == [*numbered(20)[1:], "newest"]
 
 
+def test_context_that_is_known_becomes_the_newest() -> None:
+    pattern = make(historical_contexts=["a", "b"])
+    pattern.historical_contexts.append("a")
+    assert pattern.historical_contexts == ["b", "a"]
+
+
 REFUSED_ROWS: list[tuple[str, object]] = [
     ("frequency", -1),
     ("frequency", "many"),
@@ -418,6 +443,7 @@ REFUSED_ROWS: list[tuple[str, object]] = [
     *[(field, bad) for field in LIST_FIELDS for bad in ("{}", '"port"', "null", "[", "['port']", "")],
     ("keywords", json.dumps(numbered(65))),
     ("historical_failures", json.dumps(numbered(21))),
+    ("historical_contexts", json.dumps(numbered(21))),
     ("preventive_checks", json.dumps(numbered(65))),
     *[
         (field, bad)

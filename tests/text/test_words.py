@@ -338,11 +338,19 @@ class TestCut:
     def test_the_result_is_never_longer_than_the_limit(self, text: str, limit: int) -> None:
         assert len(cut(text, limit)) <= limit
 
+    @given(st.text(max_size=300), st.integers(0, 200))
+    def test_nor_with_its_end_kept_and_a_cut_text_stays_as_it_is(self, text: str, limit: int) -> None:
+        shortened = cut(text, limit, keep_end=True)
+        assert len(shortened) <= limit
+        assert cut(shortened, limit, keep_end=True) == shortened
+
     def test_a_text_that_fits_is_untouched(self) -> None:
         assert cut("x" * 100, 100) == "x" * 100
+        assert cut("x" * 100, 100, keep_end=True) == "x" * 100
 
     def test_a_cut_is_marked_with_the_length_that_was(self) -> None:
         assert cut("ab" * 600, 50) == "ababababababababab" + " […cut, 1,200 characters in all]"
+        assert cut("ab" * 600, 51, keep_end=True) == "ababababa" + " […cut, 1,200 characters in all] " + "babababab"
 
 
 class TestStorable:

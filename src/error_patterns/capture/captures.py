@@ -8,13 +8,14 @@ Example:
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
-from error_patterns.capture.once import RecordingWarning, claim, format_exception, mark_recorded, release
+from error_patterns.capture.once import RecordingWarning, claim, mark_recorded, release, take_snapshot
 from error_patterns.capture.protocols import FailureRecorder, Recorded_co
 from error_patterns.models import ErrorPattern
 
@@ -22,10 +23,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 Awaited = TypeVar("Awaited", bound=Coroutine[Any, Any, Any])
 
+FailureContext = str | Callable[..., str | None] | None
+"""What was being attempted: a text, or a callable of the arguments of the decorated function that returns it."""
+
 
 def capture_failures(
     repository: FailureRecorder[Recorded_co],
     *,
+    context: FailureContext = None,
     keywords: Sequence[str] | None = None,
     preventive_checks: Sequence[str] = (),
 ) -> "FailureCapture[Recorded_co]":
@@ -47,36 +52,47 @@ def capture_failures(
 
     Args:
         repository: An `ErrorPatternRepository` or `AsyncErrorPatternRepository`.
+        context: What is being attempted: a text, or a callable that returns it, called for each failure with the
+            arguments of the decorated function, in a `with` without any. Where it raises, the failure is recorded
+            without a context, and each capture logs one warning. None: see `record_failure`.
         keywords: Words that identify the failures; None draws them from their text, see `record_failure`.
         preventive_checks: Checks that keep the failures from coming back.
 
     Raises:
         pydantic.ValidationError: A keyword or check breaks a rule of `ErrorPattern`.
-        TypeError: At use, not here: a generator function, or an async repository in a plain `with` or function.
+        TypeError: `context` is async. At use: a generator function, or an async repository in a plain `with`.
 
     Example:
         >>> with capture_failures(repository, preventive_checks=["Is the broker up?"]):
         ...     connect_to_broker()
     """
-    return FailureCapture(repository, keywords, preventive_checks)
+    return FailureCapture(repository, context, keywords, preventive_checks)
 
 
 class FailureCapture(Generic[Recorded_co]):
     """A context manager and decorator that records exceptions; made by `capture_failures`."""
 
     def __init__(
-        self, repository: FailureRecorder[Recorded_co], keywords: Sequence[str] | None, checks: Sequence[str]
+        self,
+        repository: FailureRecorder[Recorded_co],
+        context: FailureContext,
+        keywords: Sequence[str] | None,
+        checks: Sequence[str],
     ) -> None:
         """Validate the keywords and checks: later, a mistake would keep each failure from being recorded."""
         given = {"keywords": () if keywords is None else keywords, "preventive_checks": checks}
         valid = ErrorPattern.model_validate({"pattern": "any", **given})
-        self._record: Callable[[str], Recorded_co] = partial(
+        if _is_any(context, inspect.iscoroutinefunction):
+            raise TypeError("capture_failures: context must be a text or a plain function, not an async one")
+        self._read_context: Callable[..., object] = context if callable(context) else lambda *_, **__: context
+        self._record: partial[Recorded_co] = partial(
             repository.record_failure,
             keywords=None if keywords is None else tuple(valid.keywords),
             preventive_checks=tuple(valid.preventive_checks),
         )
         self._is_async = inspect.iscoroutinefunction(repository.record_failure)
         self._warning = RecordingWarning()
+        self._context_warning = RecordingWarning("a failure was recorded without its context")
 
     def __enter__(self: "FailureCapture[ErrorPattern]") -> "FailureCapture[ErrorPattern]":
         """Return the capture itself; raise TypeError for an async repository."""
@@ -96,7 +112,8 @@ class FailureCapture(Generic[Recorded_co]):
         """Record the exception, and let it continue."""
         with self._released_on_failure(error):
             if claim(error):
-                mark_recorded(error, self._record(format_exception(error)))
+                text, context = take_snapshot(error, self._read_context, self._context_warning)
+                mark_recorded(error, self._record(text, context=context))
 
     async def __aenter__(self) -> Self:
         """Return the capture itself."""
@@ -106,11 +123,12 @@ class FailureCapture(Generic[Recorded_co]):
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Record the exception, and let it continue."""
-        record: Callable[[str], ErrorPattern | Awaitable[ErrorPattern]] = self._record
+        record: Callable[..., ErrorPattern | Awaitable[ErrorPattern]] = self._record
         with self._released_on_failure(error):
             if claim(error):
-                text = format_exception(error)
-                recorded = record(text) if self._is_async else await asyncio.to_thread(record, text)
+                text, context = take_snapshot(error, self._read_context, self._context_warning)
+                record = partial(record, text, context=context)
+                recorded = record() if self._is_async else await asyncio.to_thread(record)
                 mark_recorded(error, await recorded if isinstance(recorded, Awaitable) else recorded)
 
     @overload
@@ -130,7 +148,7 @@ class FailureCapture(Generic[Recorded_co]):
 
             @wraps(function)
             async def captured_async(*args: P.args, **kwargs: P.kwargs) -> Any:
-                async with self:
+                async with self._for_call(args, kwargs):
                     return await function(*args, **kwargs)
 
             return captured_async
@@ -142,11 +160,19 @@ class FailureCapture(Generic[Recorded_co]):
 
         @wraps(function)
         def captured(*args: P.args, **kwargs: P.kwargs) -> Any:
-            with self:
+            of_this_call = self._for_call(args, kwargs)
+            with of_this_call:
                 result = function(*args, **kwargs)
-            return self._await(result) if inspect.iscoroutine(result) else result  # as of a wrapped `async def`
+            # A coroutine, as of a wrapped `async def`.
+            return of_this_call._await(result) if inspect.iscoroutine(result) else result
 
         return captured
+
+    def _for_call(self, arguments: tuple[object, ...], keywords: Mapping[str, object]) -> Self:
+        """Return this capture with the context of one call."""
+        of_this_call = copy(self)
+        of_this_call._read_context = partial(self._read_context, *arguments, **keywords)
+        return of_this_call
 
     async def _await(self, coroutine: Coroutine[Any, Any, R]) -> R:
         async with self:
@@ -165,7 +191,7 @@ class FailureCapture(Generic[Recorded_co]):
             raise
 
 
-def _is_any(function: Callable[..., object], *kinds: Callable[[object], bool]) -> bool:
+def _is_any(function: object, *kinds: Callable[[object], bool]) -> bool:
     """Return whether a function, without its wrapping `partial`s, or the `__call__` of its class is of a kind."""
     while isinstance(function, partial):
         function = function.func

@@ -9,7 +9,7 @@ from collections import deque
 
 from typing_extensions import override
 
-from error_patterns.capture.once import RecordingWarning, claim, format_exception, mark_recorded, release
+from error_patterns.capture.once import RecordingWarning, Snapshot, claim, mark_recorded, release, take_snapshot
 from error_patterns.capture.protocols import FailureRecorder
 from error_patterns.models import ErrorPattern
 
@@ -23,6 +23,9 @@ class FailureHandler(logging.Handler):
     text to a queue. It never waits for the database, and no exception, frame or local variable is kept. One daemon
     thread records the texts; it starts with the first of them. A failure that finds the queue full is dropped, and
     counted in `dropped`.
+
+    `extra={"failure_context": "…"}` says what was being attempted. Without it, that is the command or request that
+    failed, of exceptions that know it.
 
     These records are ignored:
 
@@ -96,7 +99,8 @@ class FailureHandler(logging.Handler):
         self.dropped = 0
         self.failed = 0
         self._warning = RecordingWarning()
-        self._texts: deque[str] = deque()
+        self._context_warning = RecordingWarning("a failure was recorded without its context")
+        self._snapshots: deque[Snapshot] = deque()
         self._thread: threading.Thread | None = None
         self._accepted = 0
         self._finished = 0
@@ -119,13 +123,13 @@ class FailureHandler(logging.Handler):
         try:
             if not claim(error):
                 return
-            text = format_exception(error)
+            snapshot = take_snapshot(error, lambda: getattr(record, "failure_context", None), self._context_warning)
             with self._changed:
-                if self._is_closed or len(self._texts) >= self._queue_size:
+                if self._is_closed or len(self._snapshots) >= self._queue_size:
                     self.dropped += 1
                     release(error)
                     return
-                self._texts.append(text)
+                self._snapshots.append(snapshot)
                 self._accepted += 1
                 mark_recorded(error)
                 if self._thread is None:
@@ -160,9 +164,9 @@ class FailureHandler(logging.Handler):
         self.flush()
         with self._changed:
             is_finished = self._finished == self._accepted
-            self.dropped += len(self._texts)
-            self._finished += len(self._texts)
-            self._texts.clear()
+            self.dropped += len(self._snapshots)
+            self._finished += len(self._snapshots)
+            self._snapshots.clear()
             self._changed.notify_all()
         if is_finished and self._thread is not None:
             self._thread.join()
@@ -180,12 +184,12 @@ class FailureHandler(logging.Handler):
         while True:
             with self._changed:
                 if waits:
-                    self._changed.wait_for(lambda: self._texts or self._is_closed)
-                if not self._texts:
+                    self._changed.wait_for(lambda: self._snapshots or self._is_closed)
+                if not self._snapshots:
                     return
-                text = self._texts.popleft()
+                text, context = self._snapshots.popleft()
             try:
-                self._repository.record_failure(text)
+                self._repository.record_failure(text, context=context)
             except Exception as problem:  # whatever it is, the next failure may be recorded
                 self._count_failed(problem)
             with self._changed:

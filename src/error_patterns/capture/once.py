@@ -1,4 +1,4 @@
-"""Claims on exceptions, by which each is recorded once; their text; and the warning where recording fails.
+"""Claims on exceptions, by which each is recorded once; their text and context; and the warning where recording fails.
 
 An exception becomes text before anything waits, so that no frame and no local variable is kept. Its own `__dict__`
 holds the mark that it is recorded: built-in exceptions take no weak references, and a table of ids would take a new
@@ -8,9 +8,10 @@ exception for an old one at the same address. The mark is pickled with the excep
 import logging
 import threading
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 from error_patterns.errors import ErrorPatternsError
 from error_patterns.models import ErrorPattern
@@ -44,6 +45,37 @@ def mark_recorded(error: Exception, pattern: ErrorPattern | None = None) -> None
             error.add_note(f"error_patterns: recorded as {pattern.pattern_id}, seen {times}")
 
 
+class Snapshot(NamedTuple):
+    """What is recorded of an exception."""
+
+    text: str
+    context: str | None
+
+
+def take_snapshot(error: Exception, read_context: Callable[[], object], warning: "RecordingWarning") -> Snapshot:
+    """Read all that is recorded of an exception. Without a context, it is the command or request that failed.
+
+    Where the context cannot be read, the warning is logged, as the failure matters more.
+    """
+    from error_patterns import failures  # noqa: PLC0415 - compiles a hundred expressions, for failures alone
+
+    circumstances = failures.circumstances_of(error)
+    context = ""
+    try:
+        context = _checked_context(read_context())
+    except Exception as problem:  # of a callable of the caller's
+        warning.warn(problem)
+    return Snapshot(format_exception(error) + circumstances.details, context.strip() or circumstances.attempt or None)
+
+
+def _checked_context(context: object) -> str:
+    if context is None:
+        return ""
+    if not isinstance(context, str):
+        raise TypeError(f"context: must be a text, got {type(context).__name__}")
+    return context
+
+
 def format_exception(error: Exception) -> str:
     """Format an exception with its traceback and causes as Python prints them, without the frames of this folder.
 
@@ -60,14 +92,15 @@ def format_exception(error: Exception) -> str:
 
 
 class RecordingWarning:
-    """The warning that a failure could not be recorded: logged for the first one alone."""
+    """The warning that a failure, or its context, could not be recorded: logged for the first one alone."""
 
-    def __init__(self) -> None:
-        """Begin with no warning logged."""
+    def __init__(self, outcome: str = "a failure was not recorded") -> None:
+        """Begin with no warning logged; a warning begins with the outcome."""
+        self._outcome = outcome
         self._first = threading.Lock()  # never released: one thread alone gets it
 
     def warn(self, error: Exception) -> None:
-        """Log the error that kept a failure from being recorded, if it is the first.
+        """Log the error that kept something from being recorded, if it is the first.
 
         The log has the text of errors of this package alone, which never hold a secret. It has no traceback, as that
         would show the failure as its context.
@@ -76,6 +109,4 @@ class RecordingWarning:
             return
         reason = f"{type(error).__name__}: {error}" if isinstance(error, ErrorPatternsError) else type(error).__name__
         with suppress(Exception):  # of a handler of the caller's
-            _logger.warning(
-                "a failure was not recorded (%s); later ones that cannot be recorded are not logged", reason
-            )
+            _logger.warning("%s (%s); later ones that cannot be recorded are not logged", self._outcome, reason)

@@ -16,7 +16,9 @@ class FailureRecorder(Protocol[Recorded_co]):
         self,
         failure: str | BaseException,
         *,
+        context: str | None = None,
         keywords: Sequence[str] | None = None,
+        extra_keywords: Sequence[str] = (),
         preventive_checks: Sequence[str] = (),
     ) -> Recorded_co:
         """Record a failure: see `ErrorPatternRepository.record_failure`."""

@@ -85,15 +85,23 @@ def _options(
 def record(
     text: TextArgument = None,
     file: TextFile = None,
+    context: Annotated[
+        str | None, typer.Option(help="What was being attempted: the plan, or the command that failed.")
+    ] = None,
     keyword: KeywordOption = None,
     check: CheckOption = None,
     as_json: AsJson = False,
     database_url: DatabaseUrl = DEFAULT_URL,
 ) -> None:
-    """Record a failure: a traceback, or what a tool printed when it failed."""
+    """Record a failure: a traceback, or what a tool printed when it failed, with the command above it if there is one.
+
+    That command is what was being attempted, unless --context says it.
+    """
     failure = read_text(text, file)
     with ErrorPatternRepository.open(database_url) as repository:
-        pattern = repository.record_failure(failure, keywords=keyword or None, preventive_checks=check or ())
+        pattern = repository.record_failure(
+            failure, context=context, keywords=keyword or None, preventive_checks=check or ()
+        )
     line = f"{pattern.pattern_id} seen {pattern.frequency}x: {shorten(pattern.pattern)}"
     print_pattern(pattern, line, as_json=as_json)
 

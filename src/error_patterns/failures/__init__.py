@@ -1,5 +1,12 @@
 """Parsers of failure texts: the only code that knows the formats of interpreters, compilers, shells and logs."""
 
-from error_patterns.failures.parse import FINGERPRINT_PREFIX, ParsedFailure, failure_text, parse_failure
+from error_patterns.failures.exceptions import circumstances_of
+from error_patterns.failures.parse import (
+    FINGERPRINT_PREFIX,
+    ParsedFailure,
+    clean_text,
+    failure_text,
+    parse_failure,
+)
 
-__all__ = ["FINGERPRINT_PREFIX", "ParsedFailure", "failure_text", "parse_failure"]
+__all__ = ["FINGERPRINT_PREFIX", "ParsedFailure", "circumstances_of", "clean_text", "failure_text", "parse_failure"]

@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from error_patterns.failures.attempt import Attempt, error_line, split_attempt
+from error_patterns.failures.exceptions import Details, circumstances_of, split_details
 from error_patterns.failures.normalize import MAX_LINE_CHARACTERS, normalize, strip_escapes
 from error_patterns.failures.python_messages import canonical_message
 from error_patterns.failures.stacks import parse_stacks
@@ -18,13 +20,14 @@ from error_patterns.redaction import EVERY_RULE, Redaction
 from error_patterns.text.sanitize import storable
 from error_patterns.text.words import camel_parts
 
-FINGERPRINT_PREFIX = "3:"
+FINGERPRINT_PREFIX = "4:"
 """The version of the parser, in front of each fingerprint. A parser that yields other fingerprints gets a new one."""
 
 MAX_MESSAGE_KEYWORDS = 24
-"""The most keywords from the messages of a failure. The names of qualified functions come on top."""
+"""The most keywords from the messages of a failure. Those of its command and of qualified functions come on top."""
 
 _MAX_KEYWORD_CHARACTERS = 80
+_FEW_KEYWORDS = 10  # with fewer of its output, the words of a command are needed to tell it from others
 
 # Placeholders, and words that are in so many failures that they identify none.
 _STOP_WORDS = frozenset(
@@ -43,59 +46,123 @@ class ParsedFailure(NamedTuple):
 
     Attributes:
         headline: The line that names the failure. Of stack traces it is the exception that ended the program. Of a
-            traceback without its exception it is the last line, of anything else the first line with text.
-        fingerprint: A hash, equal for two occurrences that differ only in paths, numbers, times and the like.
+            traceback without its exception it is the last line, of a command's output the first with an error, of
+            anything else the first line with text.
+        fingerprint: A hash, equal for two occurrences that differ only in paths, numbers, times and the like. Of a
+            command's output it also depends on the program, and not on its arguments.
         keywords: The words that identify the failure. First come those of its messages, without varying parts and
-            common words. Then come the class and method names of qualified functions, the outermost function first:
-            most often it is the failed test or job, and the parts of its names count too.
+            common words. Then comes the program, with the words of its command where the messages have few. Then come
+            the class and method names of qualified functions, the outermost function first: most often it is the
+            failed test or job, and the parts of its names count too.
+        attempt: The command that failed, if the text shows it.
     """
 
     headline: str
     fingerprint: str
     keywords: list[str]
+    attempt: str
+
+
+class _Report(NamedTuple):
+    """A text without a command: its stacks, and the lines of each, or else the lines of the text that name errors."""
+
+    lines: list[str]
+    stacks: list[Stack]
+    messages: list[list[str]]
+
+
+def clean_text(text: str, redaction: Redaction = EVERY_RULE) -> str:
+    """Return a text without secrets, escape sequences and what databases cannot hold."""
+    return redaction.redact(strip_escapes(storable(text))).strip()
 
 
 def failure_text(failure: str | BaseException, redaction: Redaction = EVERY_RULE) -> str:
-    """Return the text of a failure without secrets; of an exception, its traceback and causes as Python prints them."""
+    """Return the text of a failure without secrets.
+
+    Of an exception it is the traceback with the causes, as Python prints them, and the details of a failed command or
+    request.
+    """
     if isinstance(failure, BaseException):
-        failure = "".join(traceback.format_exception(failure))
-    return redaction.redact(strip_escapes(storable(failure))).strip()
+        failure = "".join((*traceback.format_exception(failure), circumstances_of(failure).details))
+    return clean_text(failure, redaction)
 
 
 def parse_failure(text: str) -> ParsedFailure:
     """Parse a text that `failure_text` returned."""
+    before, details = split_details(text)
+    attempt = split_attempt(before)
+    reports = [_read(attempt.output or attempt.command)]
+    if details.output:
+        reports.append(_read(split_attempt(details.output).output))
+    request = _request_line(details)
+    head = [f"$ {attempt.program}"] if attempt.program and attempt.output else []
+    essence = itertools.chain(head, *map(_essence, reports), request)
+    fingerprint = hashlib.blake2b("\n".join(essence).encode(), digest_size=16).hexdigest()
+    return ParsedFailure(
+        _headline(reports[0], attempt),
+        f"{FINGERPRINT_PREFIX}{fingerprint}",
+        _keywords(reports, request, attempt),
+        attempt.command,
+    )
+
+
+def _read(text: str) -> _Report:
     lines = text.splitlines()
     stacks = [] if is_pytest_output(lines) else parse_stacks(lines)
     messages = [
         [normalize(canonical_message(stack.message[:MAX_LINE_CHARACTERS])), *map(normalize, stack.details)]
         for stack in stacks
-    ] or [error_lines(lines) or [""]]
-    with_text = [line for line in lines if line.strip()] or [""]
-    headline = stacks[-1].line if stacks else with_text[-1 if has_python_frames(lines) else 0]
-    return ParsedFailure(headline.strip(), _fingerprint(stacks, messages), _keywords(stacks, messages))
+    ]
+    return _Report(lines, stacks, messages or [error_lines(lines) or [""]])
 
 
-def _fingerprint(stacks: Sequence[Stack], messages: Sequence[Sequence[str]]) -> str:
+def _request_line(details: Details) -> list[str]:
+    """Return the line that tells one failed request from another: parts of its path vary, as ids do."""
+    if not details.method:
+        return []
+    return [f"{details.method} {'/'.join(map(normalize, details.path.split('/')))} {details.status}"]
+
+
+def _headline(report: _Report, attempt: Attempt) -> str:
+    if report.stacks:
+        return report.stacks[-1].line.strip()
+    with_text = [line for line in report.lines if line.strip()] or [""]
+    if has_python_frames(report.lines):
+        return with_text[-1].strip()
+    return (error_line(with_text) if attempt.command and attempt.output else with_text[0]).strip()
+
+
+def _essence(report: _Report) -> Iterable[str]:
+    """Return the lines of a report that are equal for two occurrences of one failure."""
     parts = [
         (*(f"in {function}" for function in stack.functions), _OPTIONAL_MODULE.sub("", stack.kind), *lines)
-        for stack, lines in zip(stacks, messages, strict=False)
+        for stack, lines in zip(report.stacks, report.messages, strict=False)
     ]
     # Each stack counts once, as retries repeat it.
-    essence = "\n".join(itertools.chain.from_iterable(dict.fromkeys(parts) or messages))
-    return f"{FINGERPRINT_PREFIX}{hashlib.blake2b(essence.encode(), digest_size=16).hexdigest()}"
+    return itertools.chain.from_iterable(dict.fromkeys(parts) or report.messages)
 
 
-def _keywords(stacks: Sequence[Stack], messages: Sequence[Sequence[str]]) -> list[str]:
+def _keywords(reports: Iterable[_Report], request: Sequence[str], attempt: Attempt) -> list[str]:
     lines: list[str] = []
     methods: list[tuple[str, ...]] = []
-    for stack, (first, *rest) in itertools.zip_longest(stacks, messages):
-        functions = stack.functions if stack else ()
-        lines += [function for function in functions if not _QUALIFIER.search(function)]
-        lines += [f"{simple_name(stack.kind)}: {first}" if stack else first, *rest]
-        methods += [_class_and_method(function) for function in functions if _QUALIFIER.search(function)]
+    for report in reports:
+        for stack, (first, *rest) in itertools.zip_longest(report.stacks, report.messages):
+            functions = stack.functions if stack else ()
+            lines += [function for function in functions if not _QUALIFIER.search(function)]
+            lines += [f"{simple_name(stack.kind)}: {first}" if stack else first, *rest]
+            methods += [_class_and_method(function) for function in functions if _QUALIFIER.search(function)]
+    words = _words([*lines, *request])
+    from_messages = list(itertools.islice(_deduplicate(words), MAX_MESSAGE_KEYWORDS))
+    from_command = list(_words([attempt.program]))
+    if len(from_messages) < _FEW_KEYWORDS:
+        from_command += itertools.islice(_words([normalize(attempt.command)]), MAX_MESSAGE_KEYWORDS)
+    return list(_deduplicate((*from_messages, *from_command, *_method_keywords(methods))))
+
+
+def _words(lines: Sequence[str]) -> Iterator[str]:
+    """Return the words of lines that can be keywords, those of the last line first."""
     words = (word for line in reversed(lines) for word in _NAME.findall(_PLACEHOLDER.sub(" ", line)))
-    from_messages = itertools.islice(_deduplicate(filter(_is_keyword, words)), MAX_MESSAGE_KEYWORDS)
-    return list(_deduplicate((*from_messages, *_method_keywords(methods))))
+    return filter(_is_keyword, words)
 
 
 def _method_keywords(methods: Sequence[tuple[str, ...]]) -> Iterator[str]:

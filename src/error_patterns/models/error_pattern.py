@@ -11,6 +11,7 @@ from sqlmodel import Field, UTCDateTime
 
 from error_patterns.models.checked_list import CheckedList, json_list
 from error_patterns.models.fields import (
+    KEPT_CONTEXTS,
     KEPT_FAILURES,
     MAX_CHECKS,
     MAX_FINGERPRINT_CHARACTERS,
@@ -18,6 +19,7 @@ from error_patterns.models.fields import (
     MAX_KEYWORDS,
     MAX_PATTERN_CHARACTERS,
     ULID_CHARACTERS,
+    Contexts,
     Failures,
     Fingerprint,
     Keywords,
@@ -69,6 +71,8 @@ class ErrorPattern(ValidatedTable, table=True):
         keywords: Words and phrases that identify the failure: at most 64, each 1 to 200 characters, stripped,
             without duplicates (case-insensitive).
         historical_failures: Concrete failures, newest last. The newest 20 are kept, each cut at 4,000 characters.
+        historical_contexts: What was being attempted when it failed, each text once, newest last. The newest 20 are
+            kept, each cut to 2,000 characters, its beginning and its end.
         preventive_checks: What to do or verify so that the failure does not come back: at most 64, each 1 to 2,000
             characters.
         frequency: How often the failure was seen; 0 for a pattern written down before it ever was.
@@ -104,6 +108,7 @@ class ErrorPattern(ValidatedTable, table=True):
         _check("fingerprint", f"length(fingerprint) BETWEEN 1 AND {MAX_FINGERPRINT_CHARACTERS}"),
         *_array_checks("keywords", MAX_KEYWORDS),
         *_array_checks("historical_failures", KEPT_FAILURES),
+        *_array_checks("historical_contexts", KEPT_CONTEXTS),
         *_array_checks("preventive_checks", MAX_CHECKS),
         *(_moment_check(column) for column in ("created_at", "last_seen")),
     )
@@ -112,6 +117,7 @@ class ErrorPattern(ValidatedTable, table=True):
     pattern: PatternText = Field(max_length=MAX_PATTERN_CHARACTERS)
     keywords: Keywords = Field(default_factory=list, max_length=MAX_KEYWORDS, sa_type=json_list())
     historical_failures: Failures = Field(default_factory=list, sa_type=json_list())
+    historical_contexts: Contexts = Field(default_factory=list, sa_type=json_list())
     preventive_checks: PreventiveChecks = Field(default_factory=list, max_length=MAX_CHECKS, sa_type=json_list())
     frequency: int = Field(default=1, ge=0, le=MAX_FREQUENCY, sa_type=BigInteger)
     created_at: Moment = Field(default_factory=utc_now, sa_type=UTCDateTime)

@@ -1,6 +1,7 @@
 """The types of the fields of `ErrorPattern`: limits, identifiers, moments, lists."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -16,6 +17,8 @@ MAX_CHECKS = 64
 MAX_CHECK_CHARACTERS = 2_000
 KEPT_FAILURES = 20
 MAX_FAILURE_CHARACTERS = 4_000
+KEPT_CONTEXTS = 20
+MAX_CONTEXT_CHARACTERS = 2_000
 MAX_FINGERPRINT_CHARACTERS = 100
 MAX_FREQUENCY = 2**53 - 1  # the largest integer that every reader of JSON holds exactly
 ULID_CHARACTERS = 26
@@ -57,6 +60,12 @@ def as_utc(moment: datetime) -> datetime:
         raise ValueError("is not between the years 1 and 9999 in UTC") from error
 
 
+def newest_contexts(contexts: Iterable[str]) -> list[str]:
+    """Return the newest contexts, each once, at its last place. A context of white space alone is none."""
+    last_first = dict.fromkeys(reversed([context for context in contexts if context and not context.isspace()]))
+    return list(last_first)[:KEPT_CONTEXTS][::-1]
+
+
 def _storable(value: str) -> str:
     if not is_storable(value):
         raise ValueError("contains NUL or a lone surrogate, which databases cannot store")
@@ -70,11 +79,15 @@ def _distinct(keywords: list[str]) -> list[str]:
     return list(first.values())
 
 
-def _shortened(failure: str) -> str:
+def _shortened_failure(failure: str) -> str:
     return cut(failure, MAX_FAILURE_CHARACTERS)
 
 
-def _newest(failures: list[str]) -> list[str]:
+def _shortened_context(context: str) -> str:
+    return cut(context, MAX_CONTEXT_CHARACTERS, keep_end=True)
+
+
+def _newest_failures(failures: list[str]) -> list[str]:
     return failures[-KEPT_FAILURES:]
 
 
@@ -88,7 +101,12 @@ Keywords = Annotated[
     list[Annotated[str, _stripped(MAX_KEYWORD_CHARACTERS), AfterValidator(_storable)]], AfterValidator(_distinct)
 ]
 Failures = Annotated[
-    list[Annotated[str, AfterValidator(_storable), AfterValidator(_shortened)]], AfterValidator(_newest)
+    list[Annotated[str, AfterValidator(_storable), AfterValidator(_shortened_failure)]],
+    AfterValidator(_newest_failures),
+]
+Contexts = Annotated[
+    list[Annotated[str, AfterValidator(_storable), AfterValidator(_shortened_context)]],
+    AfterValidator(newest_contexts),
 ]
 PreventiveChecks = list[Annotated[str, _stripped(MAX_CHECK_CHARACTERS), AfterValidator(_storable)]]
 Moment = Annotated[datetime, AfterValidator(as_utc)]

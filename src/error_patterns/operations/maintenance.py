@@ -14,7 +14,15 @@ from error_patterns.database.derived_rows import erase_derived
 from error_patterns.database.sessions import BATCH_SIZE, BatchResult
 from error_patterns.errors import PatternNotFoundError
 from error_patterns.models import ErrorPattern
-from error_patterns.models.fields import KEPT_FAILURES, MAX_CHECKS, MAX_FREQUENCY, MAX_KEYWORDS, as_utc, known_id
+from error_patterns.models.fields import (
+    KEPT_FAILURES,
+    MAX_CHECKS,
+    MAX_FREQUENCY,
+    MAX_KEYWORDS,
+    as_utc,
+    known_id,
+    newest_contexts,
+)
 from error_patterns.operations import aliases
 from error_patterns.operations.update import join_distinct, set_unvalidated
 from error_patterns.text.sanitize import is_cut
@@ -114,6 +122,8 @@ def _merge_into(session: Session, survivor: ErrorPattern, *merged: ErrorPattern)
     by_last_seen = sorted(together, key=attrgetter("last_seen"))
     failures = [text for pattern in by_last_seen for text in pattern.historical_failures]
     set_unvalidated(survivor, "historical_failures", failures[-KEPT_FAILURES:])
+    contexts = [text for pattern in by_last_seen for text in pattern.historical_contexts]
+    set_unvalidated(survivor, "historical_contexts", newest_contexts(contexts))
     keywords = (keyword for pattern in merged for keyword in pattern.keywords)
     set_unvalidated(survivor, "keywords", join_distinct(survivor.keywords, keywords, most=MAX_KEYWORDS))
     checks = (check for pattern in merged for check in pattern.preventive_checks)

@@ -13,7 +13,13 @@ from sqlmodel import col
 from error_patterns.database.derived_rows import insert_index
 from error_patterns.database.dialects import insert_on_conflict
 from error_patterns.models import ErrorPattern
-from error_patterns.models.fields import KEPT_FAILURES, MAX_CHECKS, MAX_KEYWORDS, MAX_PATTERN_CHARACTERS
+from error_patterns.models.fields import (
+    KEPT_FAILURES,
+    MAX_CHECKS,
+    MAX_KEYWORDS,
+    MAX_PATTERN_CHARACTERS,
+    newest_contexts,
+)
 from error_patterns.operations import aliases
 from error_patterns.operations.crud import row_values
 from error_patterns.operations.update import join_distinct, set_unvalidated
@@ -21,40 +27,57 @@ from error_patterns.redaction import Redaction
 from error_patterns.text.sanitize import cut
 
 
+class Given(NamedTuple):
+    """What the caller of `record_failure` knows beside the failure."""
+
+    context: str | None
+    keywords: Sequence[str] | None
+    extra_keywords: Sequence[str]
+    preventive_checks: Sequence[str]
+
+    def all_keywords(self) -> Sequence[str]:
+        """Return the keywords, then the extra ones. A text in place of a list stays one, for validation to refuse."""
+        for keywords in (self.keywords, self.extra_keywords):
+            if isinstance(keywords, str):
+                return keywords
+        return [*(self.keywords or ()), *self.extra_keywords]
+
+
 class Observation(NamedTuple):
     """A failure, parsed and redacted.
 
     Attributes:
         pattern: The pattern to store if the failure is new.
-        has_given_keywords: Whether the caller gave the keywords; otherwise they are drawn from the text.
+        given_keywords: The keywords that the caller gave, which a known pattern gets as well.
     """
 
     pattern: ErrorPattern
-    has_given_keywords: bool
+    given_keywords: list[str]
 
 
-def observe(
-    failure: str | BaseException,
-    *,
-    keywords: Sequence[str] | None,
-    preventive_checks: Sequence[str],
-    redaction: Redaction,
-) -> Observation:
+def observe(failure: str | BaseException, given: Given, redaction: Redaction) -> Observation:
     """Parse a failure. This needs no session: it can take long, and other writers would wait."""
     from error_patterns import failures  # noqa: PLC0415 - compiles a hundred expressions, for this call alone
 
     text = failures.failure_text(failure, redaction)
     parsed = failures.parse_failure(text)
-    pattern = ErrorPattern.model_validate(
-        {
-            "pattern": cut(parsed.headline, MAX_PATTERN_CHARACTERS),
-            "keywords": parsed.keywords[:MAX_KEYWORDS] if keywords is None else keywords,
-            "historical_failures": [text],
-            "preventive_checks": preventive_checks,
-            "fingerprint": parsed.fingerprint,
-        }
-    )
-    return Observation(pattern, has_given_keywords=keywords is not None)
+    context = failures.clean_text(given.context or "", redaction)
+    if not context and isinstance(failure, BaseException):
+        context = failures.clean_text(failures.circumstances_of(failure).attempt, redaction)
+    fields = {
+        "pattern": cut(parsed.headline, MAX_PATTERN_CHARACTERS),
+        "keywords": given.all_keywords(),
+        "historical_failures": [text],
+        "historical_contexts": [context or parsed.attempt],
+        "preventive_checks": given.preventive_checks,
+        "fingerprint": parsed.fingerprint,
+    }
+    pattern = ErrorPattern.model_validate(fields)
+    given_keywords = list(pattern.keywords)
+    if given.keywords is None:
+        drawn = parsed.keywords[: MAX_KEYWORDS - len(given_keywords)]
+        pattern.keywords = [*drawn, *given_keywords]
+    return Observation(pattern, given_keywords)
 
 
 def record_failure(session: Session, observation: Observation) -> ErrorPattern:
@@ -68,10 +91,12 @@ def record_failure(session: Session, observation: Observation) -> ErrorPattern:
         return stored
     failures = [*stored.historical_failures, *new.historical_failures]
     set_unvalidated(stored, "historical_failures", failures[-KEPT_FAILURES:])
+    contexts = [*stored.historical_contexts, *new.historical_contexts]
+    set_unvalidated(stored, "historical_contexts", newest_contexts(contexts))
     checks = join_distinct(stored.preventive_checks, new.preventive_checks, most=MAX_CHECKS)
     set_unvalidated(stored, "preventive_checks", checks)
-    if observation.has_given_keywords:
-        set_unvalidated(stored, "keywords", join_distinct(stored.keywords, new.keywords, most=MAX_KEYWORDS))
+    keywords = join_distinct(stored.keywords, observation.given_keywords, most=MAX_KEYWORDS)
+    set_unvalidated(stored, "keywords", keywords)
     session.flush()
     return stored
 

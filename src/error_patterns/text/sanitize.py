@@ -35,12 +35,17 @@ def one_line(text: str) -> str:
     return " ".join(visible(text).split())
 
 
-def cut(text: str, limit: int) -> str:
-    """Shorten a text to `limit` characters, including a visible mark where something was left out."""
+def cut(text: str, limit: int, *, keep_end: bool = False) -> str:
+    """Shorten a text to `limit` characters, including a visible mark where something was left out.
+
+    The beginning of the text stays; with `keep_end`, the beginning and the end, in equal parts.
+    """
     if len(text) <= limit:
         return text
-    mark = f" […cut, {len(text):,} characters in all]"
-    return text[: max(0, limit - len(mark))] + mark[:limit]
+    mark = f" […cut, {len(text):,} characters in all]{' ' if keep_end else ''}"
+    room = max(0, limit - len(mark))
+    end = text[len(text) - room // 2 :] if keep_end else ""
+    return text[: room - len(end)] + mark[:limit] + end
 
 
 def is_cut(text: str) -> bool:
