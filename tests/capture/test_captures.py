@@ -7,6 +7,7 @@ import inspect
 import logging
 import pickle
 import sqlite3
+import subprocess
 import threading
 import traceback
 from collections import Counter
@@ -14,7 +15,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Itera
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -22,6 +25,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import sessionmaker
 
 from error_patterns import AsyncErrorPatternRepository, ErrorPatternRepository, capture_failures
+from error_patterns.capture.captures import FailureContext
 from recorders import Recorder
 
 
@@ -354,6 +358,110 @@ class TestRecordingErrors:
     def test_an_interruption_while_recording_continues(self) -> None:
         with pytest.raises(KeyboardInterrupt), capture_failures(Recorder(KeyboardInterrupt())):
             fail(OSError("gone"))
+
+
+def fail_with(error: BaseException, *, job: str = "none") -> None:
+    raise error
+
+
+CONTEXTS: dict[str, Callable[..., Any]] = {  # Any: what the types of a caller do not show
+    "raises": lambda _: fail_with(ZeroDivisionError()),
+    "is no text": lambda _: 3,
+    "has other parameters": lambda: "never",
+}
+
+
+class TestContext:
+    @pytest.mark.parametrize("context", ["send the mail", lambda: "send the mail"], ids=["text", "callable"])
+    def test_a_block_has_one(self, repository: ErrorPatternRepository, context: FailureContext) -> None:
+        with pytest.raises(OSError, match="gone"), capture_failures(repository, context=context):
+            fail(OSError("gone"))
+        assert repository.list_all()[0].historical_contexts == ["send the mail"]
+
+    def test_a_function_has_that_of_its_arguments(self, repository: ErrorPatternRepository) -> None:
+        captured = capture_failures(repository, context=lambda error, job: f"run {job}")(fail_with)
+        for job in ("one", "two"):
+            caught(partial(captured, OSError("gone"), job=job))
+        assert repository.list_all()[0].historical_contexts == ["run one", "run two"]
+
+    def test_an_async_function_has_that_of_its_arguments(
+        self, repository: ErrorPatternRepository, async_repository: AsyncErrorPatternRepository, runner: asyncio.Runner
+    ) -> None:
+        for each in (repository, async_repository):
+            capture = capture_failures(each, context=lambda job: f"run {job}")
+
+            @capture
+            async def run(job: str) -> None:
+                fail(OSError(f"{job} gone"))
+
+            caught(partial(runner.run, run(type(each).__name__)))
+        assert sorted(pattern.historical_contexts for pattern in repository.list_all()) == [
+            ["run AsyncErrorPatternRepository"],
+            ["run ErrorPatternRepository"],
+        ]
+
+    def test_calls_at_once_have_their_own(self, repository: ErrorPatternRepository, runner: asyncio.Runner) -> None:
+        @capture_failures(repository, context=lambda job: f"run {job}")
+        async def run(job: int) -> None:
+            await asyncio.sleep(0)
+            fail(OSError("gone"))
+
+        async def main() -> None:
+            await asyncio.gather(*map(run, range(5)), return_exceptions=True)
+
+        runner.run(main())
+        assert sorted(repository.list_all()[0].historical_contexts) == [f"run {n}" for n in range(5)]
+
+    def test_it_is_not_asked_for_without_a_failure(self) -> None:
+        asked: list[str] = []
+        capture_failures(Recorder(), context=asked.append)(len)("job")
+        assert asked == []
+
+    def test_a_callable_may_have_none(self) -> None:
+        recorder = Recorder()
+        caught(lambda: capture_failures(recorder, context=lambda _: None)(fail)(OSError("gone")))
+        assert recorder.contexts == [None]
+
+    @pytest.mark.parametrize("context", CONTEXTS.values(), ids=CONTEXTS)
+    def test_one_that_cannot_be_read_hides_no_failure(
+        self, caplog: pytest.LogCaptureFixture, context: Callable[..., Any]
+    ) -> None:
+        recorder, error = Recorder(), OSError("gone")
+        captured = capture_failures(recorder, context=context)(fail)
+        for each in (error, OSError("gone again")):
+            assert caught(partial(captured, each)) is each
+        assert (recorder.contexts, len(recorder.texts)) == ([None, None], 2)
+        assert (error.__cause__, error.__context__) == (None, None)
+        (warning,) = [record for record in caplog.records if record.name == "error_patterns"]
+        assert warning.getMessage().startswith("a failure was recorded without its context (")
+
+    def test_an_interruption_in_the_callable_continues(self) -> None:
+        def interrupted() -> str:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt), capture_failures(Recorder(), context=interrupted):
+            fail(OSError("gone"))
+
+    def test_an_async_callable_is_refused(self) -> None:
+        async def context() -> str:
+            return "never awaited"
+
+        refused: object = context
+        names: dict[str, object] = {"capture_failures": capture_failures, "recorder": Recorder(), "context": refused}
+        with pytest.raises(TypeError, match="a plain function, not an async one"):
+            exec("capture_failures(recorder, context=context)", names)  # noqa: S102 - as type checkers refuse it
+
+    @each_way
+    def test_a_command_that_failed_was_attempted(self, repository: ErrorPatternRepository, way: Way) -> None:
+        caught(lambda: way(repository, subprocess.CalledProcessError(1, ["make", "all"], stderr=b"no rule")))
+        (pattern,) = repository.list_all()
+        assert pattern.historical_contexts == ["make all"]
+        assert pattern.historical_failures[0].endswith("Output of the failed command:\nno rule")
+
+    def test_a_given_one_comes_before_the_command(self, repository: ErrorPatternRepository) -> None:
+        capture = capture_failures(repository, context="build the shop")
+        caught(lambda: capture(fail)(subprocess.CalledProcessError(1, ["make", "all"])))
+        assert repository.list_all()[0].historical_contexts == ["build the shop"]
 
 
 class TestSameException:

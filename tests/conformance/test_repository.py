@@ -682,7 +682,9 @@ class TestRecordFailure:
     def test_adds_extra_keywords_to_those_drawn(self, repository: ErrorPatternRepository) -> None:
         drawn = repository.record_failure("TimeoutError: no answer").keywords
         pattern = repository.record_failure("OSError: no answer", extra_keywords=["nightly import"])
-        assert pattern.keywords == ["OSError" if word == "TimeoutError" else word for word in drawn] + ["nightly import"]
+        assert pattern.keywords == ["OSError" if word == "TimeoutError" else word for word in drawn] + [
+            "nightly import"
+        ]
 
     def test_adds_extra_keywords_to_a_known_pattern(self, repository: ErrorPatternRepository) -> None:
         drawn = repository.record_failure(FAILURE).keywords
@@ -734,7 +736,9 @@ class TestRecordFailure:
         refused = "error: failed to push some refs"
         texts = [f"$ {command}\n{refused}" for command in ("git push", "git push origin main", "svn commit")]
         git, again, svn = map(repository.record_failure, texts)
-        assert (again.pattern_id, svn.pattern_id) == (git.pattern_id, svn.pattern_id) != (svn.pattern_id, git.pattern_id)
+        assert (
+            (again.pattern_id, svn.pattern_id) == (git.pattern_id, svn.pattern_id) != (svn.pattern_id, git.pattern_id)
+        )
         assert again.historical_contexts == ["git push", "git push origin main"]
 
     @pytest.mark.parametrize("command", [["make", "all in one"], "make 'all in one'"], ids=["list", "text"])

@@ -66,7 +66,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backslash": ("$ make \\\n  all\nno rule", "make \\\n  all"),
     "backslash and prompt": ("$ make \\\n> all\nno rule", "make \\\nall"),
     "quotes": ("$ git commit -m 'one\n\ntwo'\nno rule", "git commit -m 'one\n\ntwo'"),
-    "quotes in quotes": ("$ git commit -m \"it's\n\\\"two\"\nno rule", "git commit -m \"it's\n\\\"two\""),
+    "quotes in quotes": ('$ git commit -m "it\'s\n\\"two"\nno rule', 'git commit -m "it\'s\n\\"two"'),
     "open quote": ("$ echo don't\nno rule", "echo don't"),
     "heredoc": ("$ python - <<'E'\nimport x\n+ y\nE\nno rule", "python - <<'E'\nimport x\n+ y\nE"),
     "open heredoc": ("$ cat <<E\nno rule", "cat <<E"),
@@ -174,7 +174,9 @@ class TestAnyText:
         assert (output == text) or command
 
     def test_the_worst_texts_take_linear_time(self) -> None:
-        units = [[unit] for unit in ("$ make '\n", '+ a "b\n', "$ cat <<E\n", "$ a \\\n", "##[group]Run a\n", "Run a\n  b\n")]
+        units = [
+            [unit] for unit in ("$ make '\n", '+ a "b\n', "$ cat <<E\n", "$ a \\\n", "##[group]Run a\n", "Run a\n  b\n")
+        ]
         units += [["$ a@b:", "x"], ["[a@b "], ["C:\\", "a"], ["+ ", "a/"], ["$ ", "'"], ["$ a\n", "$ 'b\n", "c\n"]]
         stoppable.run(
             """

@@ -259,6 +259,55 @@ class TestOtherFailure:
         assert fingerprint(text.replace("KeyError", "IndexError")) != fingerprint(text)
 
 
+REFUSED = "Counting objects: 3\nerror: failed to push some refs to 'origin'\nhint: pull first"
+
+
+class TestTranscripts:
+    @pytest.mark.parametrize("command", ["git push origin main", "sudo git push", "cd shop && /usr/bin/git push"])
+    def test_the_arguments_of_a_command_do_not_count(self, command: str) -> None:
+        assert fingerprint(f"$ {command}\n{REFUSED}") == fingerprint(f"$ git push\n{REFUSED}")
+
+    @pytest.mark.parametrize("form", ["ada@host:~/shop$ {}\n", "+ {}\n", "Run {}\n  {}\n  shell: bash\n"])
+    def test_the_form_of_a_transcript_does_not_count(self, form: str) -> None:
+        text = form.format("git push", "git push") + REFUSED
+        assert fingerprint(text) == fingerprint(f"$ git push\n{REFUSED}")
+
+    def test_the_program_counts(self) -> None:
+        assert len({fingerprint(f"{head}{REFUSED}") for head in ("$ git push\n", "$ hg push\n", "")}) == 3
+
+    def test_other_output_is_another_failure(self) -> None:
+        assert fingerprint(f"$ git push\n{REFUSED}") != fingerprint("$ git push\nfatal: no such remote 'origin'")
+
+    def test_the_output_of_earlier_commands_does_not_count(self) -> None:
+        assert fingerprint(f"$ git status\nclean\n$ git push\n{REFUSED}") == fingerprint(f"$ git push\n{REFUSED}")
+
+    def test_without_output_the_command_is_the_failure(self) -> None:
+        parsed = parse_failure("$ git push origin main")
+        assert (parsed.headline, parsed.attempt) == ("git push origin main", "git push origin main")
+        assert {"git", "push", "origin", "main"} == set(parsed.keywords)
+        assert parsed.fingerprint != fingerprint("$ git push")
+
+    def test_the_headline_is_the_line_of_the_output_that_names_an_error(self) -> None:
+        headline = parse_failure(f"$ git push\n{REFUSED}").headline
+        assert headline == "error: failed to push some refs to 'origin'"
+
+    def test_a_stack_trace_in_the_output_is_read_as_one(self) -> None:
+        parsed = parse_failure(f"$ python app.py\n{TRACEBACK}")
+        assert (parsed.headline, parsed.attempt) == (TRACEBACK.splitlines()[-1], "python app.py")
+
+    def test_the_program_is_a_keyword_and_the_arguments_are_none(self) -> None:
+        long = REFUSED + "\nerror: " + " ".join(f"word{'x' * n}" for n in range(40))
+        keywords = parse_failure(f"$ sudo git push upstream\n{long}").keywords
+        assert keywords[-1] == "git"
+        assert not {"sudo", "upstream"} & set(keywords)
+
+    def test_the_arguments_are_keywords_where_the_output_has_few_words(self) -> None:
+        assert {"git", "push", "upstream", "Killed"} == set(parse_failure("$ git push upstream\nKilled").keywords)
+
+    def test_a_text_without_a_command_has_no_attempt(self) -> None:
+        assert parse_failure(REFUSED).attempt == ""
+
+
 class TestHeadline:
     @pytest.mark.parametrize(
         ("text", "line"),

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import traceback
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import pytest
 from sqlalchemy import create_engine
@@ -25,7 +26,7 @@ class TestRecording:
 
     def test_no_secret_reaches_the_database(self, repository: ErrorPatternRepository) -> None:
         for failure in FAILURES.values():
-            repository.record_failure(failure.text)
+            repository.record_failure(failure.text, context=failure.text)
         stored = " ".join(pattern.model_dump_json() for pattern in repository.list_all())
         assert leaked(stored) == []
 
@@ -59,6 +60,22 @@ class TestOfARepository:
                 repository.record_failure(self.FAILURE).pattern
                 == "login failed: password=[redacted] for ticket [redacted]"
             )
+
+    def test_a_context_is_redacted_by_the_same_rules(self, file_url: str) -> None:
+        failures: list[tuple[str | Exception, str | None]] = [
+            ("a", self.FAILURE),
+            (CalledProcessError(1, ["b", "--password=hunter2", "T-4711"]), None),
+            ("$ c --password=hunter2 T-4711\nerror: d", None),
+        ]
+        with ErrorPatternRepository.open(file_url, redaction=Redaction(patterns=(r"T-\d+",))) as repository:
+            stored = [
+                repository.record_failure(text, context=context).historical_contexts for text, context in failures
+            ]
+        assert stored == [
+            ["login failed: password=[redacted] for ticket [redacted]"],
+            ["b --password=[redacted] [redacted]"],
+            ["c --password=[redacted] [redacted]"],
+        ]
 
     def test_it_can_be_turned_off(self, file_url: str) -> None:
         with ErrorPatternRepository.open(file_url, redaction=NO_REDACTION) as repository:

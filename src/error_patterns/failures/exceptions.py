@@ -16,9 +16,10 @@ MAX_OUTPUT_CHARACTERS = 4_000
 
 _MAX_CAUSES = 100
 _OUTPUT_TITLE = "Output of the failed command:"
-_OUTPUT_MARK = re.compile(rf"^{_OUTPUT_TITLE}\n", re.MULTILINE)
+# Behind other text alone, so that the failure is never empty.
+_OUTPUT_MARK = re.compile(rf"(?<=\S)\s*\n{_OUTPUT_TITLE}\n")
 _REQUEST_LINE = re.compile(
-    r"^Failed request: (?P<method>[A-Z]{1,20}) (?P<path>/\S*) \(status (?P<status>\d{3})\)\Z", re.M
+    r"(?<=\S)\s*\nFailed request: (?P<method>[A-Z]{1,20}) (?P<path>/\S*) \(status (?P<status>\d{3})\)\Z"
 )
 _METHOD = re.compile(r"[A-Z]{1,20}")
 
@@ -54,9 +55,9 @@ def circumstances_of(error: BaseException) -> Circumstances:
 def split_details(text: str) -> tuple[str, Details]:
     """Split a text that `circumstances_of` completed into the text before and the details."""
     if mark := _OUTPUT_MARK.search(text):
-        return text[: mark.start()].rstrip(), Details(output=text[mark.end() :])
+        return text[: mark.start()], Details(output=text[mark.end() :])
     if request := _REQUEST_LINE.search(text):
-        return text[: request.start()].rstrip(), Details(*request.group("method", "path", "status"))
+        return text[: request.start()], Details(*request.group("method", "path", "status"))
     return text, Details()
 
 
