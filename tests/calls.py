@@ -94,7 +94,7 @@ SINGLE_WRITES: dict[str, Call] = {
         ErrorPattern(pattern_id=pattern.pattern_id, pattern="p", keywords=["postgres"])
     ),
     "delete": lambda repository, pattern: repository.delete(pattern.pattern_id),
-    "record_failure": lambda repository, _: repository.record_failure("BrokerError: gone"),
+    "record_failure": lambda repository, _: repository.record_failure("BrokerError: gone", context="publish"),
 }
 
 Write = Callable[[ErrorPatternRepository, ErrorPattern], object]
@@ -104,7 +104,9 @@ WRITES: dict[str, Write] = {
         pattern.pattern_id, [repository.record_failure("BrokerError: gone", keywords=["kafka"]).pattern_id]
     ),
     **SINGLE_WRITES,
-    "record_failure again": lambda repository, _: [repository.record_failure("BrokerError: gone") for _ in range(2)],
+    "record_failure again": lambda repository, _: [
+        repository.record_failure("BrokerError: gone", context=f"publish {n}") for n in range(2)
+    ],
 }
 Failing = tuple[type[Exception], Write]
 FAILING: dict[str, Failing] = {

@@ -174,6 +174,15 @@ class TestStrictIsolation:
         assert [p.frequency for p in repository.list_all()] == [80]
         engine.dispose()
 
+    def test_the_contexts_of_many_threads_are_all_kept(self, url: str, level: str) -> None:
+        engine = create_engine(psycopg(url), isolation_level=level)
+        repository = ErrorPatternRepository(sessionmaker(engine))
+        contexts = [f"start server {n:02}" for n in range(20)]
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda context: repository.record_failure("Port in use", context=context), contexts))
+        assert [sorted(p.historical_contexts) for p in repository.list_all()] == [contexts]
+        engine.dispose()
+
     def test_one_failure_of_many_tasks_is_counted_exactly(self, url: str, level: str, runner: asyncio.Runner) -> None:
         engine = create_async_engine(psycopg(url), isolation_level=level)
         repository = AsyncErrorPatternRepository(async_sessionmaker(engine))

@@ -35,7 +35,9 @@ def by_url(url: str) -> str:
         assert_type(repository.create_many(new_patterns()), int)
         assert_type(repository.list_all(limit=3), list[ErrorPattern])
         assert_type(repository.match_context("a plan"), list[ErrorPattern])
+        assert_type(pattern.historical_contexts, list[str])
         assert_type(repository.record_failure(ValueError("port")), ErrorPattern)
+        assert_type(repository.record_failure("port", context="start it", extra_keywords=["bind"]), ErrorPattern)
         assert_type(repository.guidance_for("a plan", limit=3, max_characters=500), str)
         assert_type(repository.statistics(), PatternStatistics)
         assert_type(repository.delete(pattern.pattern_id), bool)
@@ -67,6 +69,7 @@ async def by_url_async(url: str) -> str:
         assert_type(await repository.list_all(limit=3), list[ErrorPattern])
         assert_type(await repository.match_context("a plan"), list[ErrorPattern])
         assert_type(await repository.record_failure(ValueError("port")), ErrorPattern)
+        assert_type(await repository.record_failure("port", context="start it", extra_keywords=["bind"]), ErrorPattern)
         assert_type(await repository.guidance_for("a plan", limit=3, max_characters=500), str)
         assert_type(await repository.statistics(), PatternStatistics)
         assert_type(await repository.delete(pattern.pattern_id), bool)
@@ -90,8 +93,16 @@ def captured(repository: ErrorPatternRepository) -> None:
     def parse(text: str, *, base: int = 10) -> int:
         return int(text, base)
 
+    def attempt(text: str, base: int) -> str:
+        return f"parse {text} to base {base}"
+
+    @capture_failures(repository, context=attempt)
+    def parse_again(text: str, base: int) -> int:
+        return int(text, base)
+
     assert_type(parse("ff", base=16), int)
-    with capture_failures(repository):
+    assert_type(parse_again("ff", 16), int)
+    with capture_failures(repository), capture_failures(repository, context="parse the number"):
         parse("10")
     handler = FailureHandler(repository, queue_size=100, timeout=None, level=logging.ERROR)
     assert_type(handler.dropped + handler.failed, int)
