@@ -129,7 +129,7 @@ class TestMerge:
 
     def test_the_newest_contexts_are_kept_each_once(self, repository: ErrorPatternRepository) -> None:
         new = repository.create(seen(LIMIT, historical_contexts=[f"new {n}" for n in range(15)]))
-        old = repository.create(seen(OLD, historical_contexts=["new 3", *(f"old {n}" for n in range(15))]))
+        old = repository.create(seen(OLD, historical_contexts=[*(f"old {n}" for n in range(15)), "new 3"]))
         merged = repository.merge(new.pattern_id, [old.pattern_id])
         assert merged.historical_contexts == [f"old {n}" for n in range(10, 15)] + [f"new {n}" for n in range(15)]
 

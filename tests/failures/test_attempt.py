@@ -67,6 +67,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backslash and prompt": ("$ make \\\n> all\nno rule", "make \\\nall"),
     "quotes": ("$ git commit -m 'one\n\ntwo'\nno rule", "git commit -m 'one\n\ntwo'"),
     "quotes in quotes": ('$ git commit -m "it\'s\n\\"two"\nno rule', 'git commit -m "it\'s\n\\"two"'),
+    "backslash in quotes": ("$ echo 'a\\'\nit's no rule\nno rule", "echo 'a\\'"),
+    "open quotes": ("$ echo don't\n$ echo can't\nno rule", "echo can't"),
     "open quote": ("$ echo don't\nno rule", "echo don't"),
     "heredoc": ("$ python - <<'E'\nimport x\n+ y\nE\nno rule", "python - <<'E'\nimport x\n+ y\nE"),
     "open heredoc": ("$ cat <<E\nno rule", "cat <<E"),
@@ -136,6 +138,9 @@ class TestSeveralCommands:
     def test_without_an_error_the_last_with_output_failed(self) -> None:
         assert split_attempt("$ make one\na\n$ make two\nb\n$ ls").command == "make two"
 
+    def test_an_exit_code_is_an_error(self) -> None:
+        assert split_attempt("$ make one\nexit status 2\n$ make two\ndone").command == "make one"
+
     def test_without_any_output_the_last_failed(self) -> None:
         assert split_attempt("$ make one\n$ make two").command == "make two"
 
@@ -152,7 +157,8 @@ class TestSeveralCommands:
     [
         (["a", "error: b", "fatal: c"], "error: b"),
         (["a", "Error: Process completed with exit code 1."], "a"),
-        (["0 errors", "no error", "a"], "0 errors"),
+        (["a", "0 errors", "no error", "error: b"], "error: b"),
+        (["a", "b"], "a"),
         (["a", "KeyError: b"], "KeyError: b"),
     ],
 )

@@ -86,6 +86,9 @@ class TestCommands:
         assert fingerprint(first) == fingerprint(again) != fingerprint(second)
         assert "rule" in parse_failure(failure_text(first)).keywords
 
+    def test_standard_error_counts_alone_where_there_is_any(self) -> None:
+        assert failure_text(failed("make", stderr="no rule", output="done")).endswith("command:\nno rule")
+
     @pytest.mark.parametrize("stderr", ["", " \n", None])
     def test_the_output_counts_where_there_are_no_errors(self, stderr: str) -> None:
         assert failure_text(failed("make", stderr=stderr, output="no rule\n")).endswith("\nno rule")

@@ -287,6 +287,9 @@ class TestTranscripts:
         assert {"git", "push", "origin", "main"} == set(parsed.keywords)
         assert parsed.fingerprint != fingerprint("$ git push")
 
+    def test_the_headline_of_a_command_without_output_is_its_first_line(self) -> None:
+        assert parse_failure("$ cat <<E\nerror: none\nE").headline == "cat <<E"
+
     def test_the_headline_is_the_line_of_the_output_that_names_an_error(self) -> None:
         headline = parse_failure(f"$ git push\n{REFUSED}").headline
         assert headline == "error: failed to push some refs to 'origin'"
