@@ -184,7 +184,7 @@ class TestUpgrade:
         sql(
             new_file,
             "INSERT INTO error_patterns VALUES ('01HXYZ1234567890ABCDEFGH1J', 'ImportError', '[\"import\"]', '[]',"
-            " '[]', 7, '2024-01-01 00:00:00.000000', '2024-01-02 00:00:00.000000', NULL)",
+            " '[]', '[]', 7, '2024-01-01 00:00:00.000000', '2024-01-02 00:00:00.000000', NULL)",
         )
         migrate.upgrade(new_url)
         with ErrorPatternRepository.open(new_url, migrate=False) as repository:

@@ -149,7 +149,7 @@ BAD: list[tuple[str, object, list[str | int]]] = [
     ("keywords", ["port", "x" * 201], [1]),
     ("keywords", [str(number) for number in range(65)], []),
     ("historical_failures", [3], [0]),
-    ("historical_contexts", ["\ud800"], [0]),
+    ("historical_contexts", ["start it", "NUL \0"], [1]),
     ("preventive_checks", [""], [0]),
     ("frequency", -1, []),
     ("frequency", 2**53, []),
