@@ -22,20 +22,20 @@ class Match(NamedTuple):
 
 
 class Phrase(NamedTuple):
-    pattern_id: str
+    number: int  # grows with each pattern stored
     position: int
     term: str
     words: int
 
 
-def phrases_in(pattern: ErrorPattern) -> list[Phrase]:
+def phrases_in(number: int, pattern: ErrorPattern) -> list[Phrase]:
     """A phrase for each term at each place of the pattern: the longest, where two begin with the same words."""
     longest: dict[tuple[int, str], int] = {}
     for position, text in enumerate((pattern.pattern, *pattern.keywords), start=-1):
         for phrase in phrases_of(text):
             place = (position, term_of(phrase))
             longest[place] = max(longest.get(place, 0), len(phrase))
-    return [Phrase(pattern.pattern_id, position, term, words) for (position, term), words in longest.items()]
+    return [Phrase(number, position, term, words) for (position, term), words in longest.items()]
 
 
 class Reference:
@@ -44,7 +44,8 @@ class Reference:
     def __init__(self, patterns: list[ErrorPattern], *, common: int = COMMON_TERM) -> None:
         self.patterns = patterns
         self.common = common
-        self.phrases = sorted((phrase for one in patterns for phrase in phrases_in(one)), reverse=True)  # newest first
+        phrases = (phrase for numbered in enumerate(patterns) for phrase in phrases_in(*numbered))
+        self.phrases = sorted(phrases, reverse=True)  # newest first
         self.phrases_with = Counter(phrase.term for phrase in self.phrases)
 
     def weight_of(self, term: str, words: int) -> float:
@@ -78,14 +79,14 @@ class Reference:
         def rank_of(term: str) -> tuple[bool, float, str]:
             return self.phrases_with[term] >= self.common, -self.weight_of(term, term.count(" ") + 1), term
 
-        weights: dict[str, list[float]] = defaultdict(list)
+        weights: dict[int, int] = defaultdict(int)
         for term in sorted(Words(context).terms() & self.phrases_with.keys(), key=rank_of):
             newest = [phrase for phrase in self.phrases if phrase.term == term][:followed]
             followed -= len(newest)
             for phrase in newest:
-                weights[phrase.pattern_id].append(self.weight_of(term, phrase.words))
-        heaviest_first = sorted(weights, key=lambda one: (math.fsum(weights[one]), one), reverse=True)
-        return set(heaviest_first[:candidates])
+                weights[phrase.number] += round(1_000_000 * self.weight_of(term, term.count(" ") + 1))
+        heaviest_first = sorted(weights, key=lambda number: (weights[number], number), reverse=True)
+        return {self.patterns[number].pattern_id for number in heaviest_first[:candidates]}
 
 
 WORDS = "port Port ports import ImportError import_module error 中 中文 文 की é e\u0301 % >>> > 🔥 x b".split()

@@ -1,6 +1,8 @@
 """The rule of the architecture: imports run down the floors of the package, and one way inside a folder."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -15,12 +17,12 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 FLOORS = [
     {"errors"},
     {"text"},
+    {"matching"},
     {"redaction"},
     {"failures"},
     {"models"},
     {"database"},
     {"migrate"},
-    {"matching"},
     {"guidance"},
     {"operations"},
     {"capture"},
@@ -141,6 +143,19 @@ class TestPackage:
 
     def test_imports_in_no_circle(self, arrows: set[Arrow]) -> None:
         assert circle(arrows) == []
+
+    @pytest.mark.parametrize("room", ["text", "matching", "redaction", "failures"])
+    def test_has_rooms_that_need_no_database(self, room: str) -> None:
+        # Without running the package's own `__init__`, which imports all of it.
+        program = (
+            "import importlib, sys, types\n"
+            f"package = sys.modules['{PACKAGE}'] = types.ModuleType('{PACKAGE}')\n"
+            f"package.__path__ = [{str(SOURCE)!r}]\n"
+            f"importlib.import_module('{PACKAGE}.{room}')\n"
+            "print({'sqlalchemy', 'sqlmodel', 'pydantic'} & sys.modules.keys())"
+        )
+        printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert printed.stdout == "set()\n"
 
     def test_has_no_long_module(self) -> None:
         assert long_modules(SOURCE) == []

@@ -30,7 +30,7 @@ from error_patterns import (
 from error_patterns.database import create_engine
 from programs import ROOT, alembic, alembic_ok
 
-TABLES = ("error_patterns", "error_pattern_keywords", "error_pattern_fingerprints")
+TABLES = ("error_patterns", "error_pattern_phrases", "error_pattern_postings", "error_pattern_fingerprints")
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ class TestCommandLine:
     def test_autogenerate_writes_a_revision_that_runs(self, tmp_path: Path, database_file: Path, url: str) -> None:
         shutil.copy(ROOT / "alembic.ini", tmp_path)
         shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
-        sql(database_file, "DROP TABLE error_pattern_keywords")
+        sql(database_file, "DROP TABLE error_pattern_postings")
         alembic_ok("-x", f"url={url}", "revision", "--autogenerate", "-m", "make it again", folder=tmp_path)
         alembic_ok("-x", f"url={url}", "upgrade", "head", folder=tmp_path)
         alembic_ok("-x", f"url={url}", "check", folder=tmp_path)
@@ -148,10 +148,13 @@ class TestCommandLine:
         assert types == {
             "sa.String(length=26)",
             "sa.String(length=100)",
-            "sa.String(length=120)",
+            "sa.String(length=120).with_variant(sa.String(length=120, collation='C'), 'postgresql')",
             "sa.String(length=10000)",
+            "sa.JSON()",
             "sa.JSON().with_variant(postgresql.JSONB(), 'postgresql')",
             "sa.BigInteger()",
+            "sa.Integer()",
+            "sa.Integer(), sa.Identity(always=False)",
             "sa.SmallInteger()",
             "sa.DateTime(timezone=True)",
         }
@@ -202,9 +205,9 @@ class TestUpgrade:
             assert repository.match_context("listen EADDRINUSE") == [stored]
 
     def test_an_error_leaves_nothing_behind(self, new_file: Path, new_url: str) -> None:
-        sql(new_file, "CREATE TABLE error_pattern_keywords (of_somebody_else)")
+        sql(new_file, "CREATE TABLE error_pattern_postings (of_somebody_else)")
         before = dump(new_file)
-        with pytest.raises(Exception, match="error_pattern_keywords already exists"):
+        with pytest.raises(Exception, match="error_pattern_postings already exists"):
             migrate.upgrade(new_url)
         assert dump(new_file) == before
 
@@ -248,9 +251,9 @@ class TestCheck:
         ("statement", "name"),
         [
             ("DROP INDEX ix_error_patterns_last_seen", "ix_error_patterns_last_seen"),
-            ("DROP TABLE error_pattern_keywords", "error_pattern_keywords"),
+            ("DROP TABLE error_pattern_postings", "error_pattern_postings"),
             ("ALTER TABLE error_patterns ADD COLUMN severity TEXT", "severity"),
-            ("ALTER TABLE error_pattern_keywords RENAME COLUMN words TO word_count", "word_count"),
+            ("ALTER TABLE error_pattern_postings RENAME COLUMN position TO place", "place"),
             ("CREATE INDEX ix_error_patterns_pattern ON error_patterns (pattern)", "ix_error_patterns_pattern"),
         ],
     )

@@ -1,4 +1,4 @@
-"""Error patterns, the index of their keywords, and the aliases of their fingerprints.
+"""Error patterns, their index, and the aliases of their fingerprints.
 
 Each database gets the CHECK constraints in its own words (`ddl_if`), which autogenerate does not write.
 
@@ -111,29 +111,43 @@ def upgrade() -> None:
         op.f("ix_error_pattern_fingerprints_pattern_id"), "error_pattern_fingerprints", ["pattern_id"], unique=False
     )
     op.create_table(
-        "error_pattern_keywords",
-        sa.Column("term", sa.String(length=120), nullable=False),
+        "error_pattern_phrases",
+        sa.Column("number", sa.Integer(), sa.Identity(always=False), nullable=False),
         sa.Column("pattern_id", sa.String(length=26), nullable=False),
-        sa.Column("position", sa.SmallInteger(), nullable=False),
-        sa.Column("words", sa.SmallInteger(), nullable=False),
+        sa.Column("phrases", sa.JSON(), nullable=False),
+        sa.CheckConstraint("json_typeof(phrases) = 'array'", name=op.f("ck_error_pattern_phrases_phrases")).ddl_if(
+            dialect="postgresql"
+        ),
+        sa.CheckConstraint(
+            "json_valid(phrases) AND json_type(phrases) = 'array'", name=op.f("ck_error_pattern_phrases_phrases")
+        ).ddl_if(dialect="sqlite"),
         sa.ForeignKeyConstraint(
             ["pattern_id"],
             ["error_patterns.pattern_id"],
-            name=op.f("fk_error_pattern_keywords_pattern_id"),
+            name=op.f("fk_error_pattern_phrases_pattern_id"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("term", "pattern_id", "position", name=op.f("pk_error_pattern_keywords")),
-        sqlite_with_rowid=False,
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_error_pattern_phrases")),
+        sa.UniqueConstraint("pattern_id", name=op.f("uq_error_pattern_phrases_pattern_id")),
     )
-    op.create_index(
-        op.f("ix_error_pattern_keywords_pattern_id"), "error_pattern_keywords", ["pattern_id", "words"], unique=False
+    op.create_table(
+        "error_pattern_postings",
+        sa.Column(
+            "term",
+            sa.String(length=120).with_variant(sa.String(length=120, collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("position", sa.SmallInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("term", "number", "position", name=op.f("pk_error_pattern_postings")),
+        sqlite_with_rowid=False,
     )
 
 
 def downgrade() -> None:
     """Go back to `down_revision`."""
-    op.drop_index(op.f("ix_error_pattern_keywords_pattern_id"), table_name="error_pattern_keywords")
-    op.drop_table("error_pattern_keywords")
+    op.drop_table("error_pattern_postings")
+    op.drop_table("error_pattern_phrases")
     op.drop_index(op.f("ix_error_pattern_fingerprints_pattern_id"), table_name="error_pattern_fingerprints")
     op.drop_table("error_pattern_fingerprints")
     op.drop_index(op.f("ix_error_patterns_last_seen"), table_name="error_patterns")

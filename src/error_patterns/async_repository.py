@@ -199,21 +199,21 @@ class AsyncErrorPatternRepository:
 
         `progress` is called after each batch with the number of its patterns.
         """
-        return await self._sessions.in_batches(False, reindex.check_index, progress)
+        return await self._sessions.in_batches(False, reindex.CHECK, progress)
 
     async def reindex(self, *, progress: Callable[[int], object] | None = None) -> int:
         """Repair the keyword index; return the number of patterns for which it was wrong.
 
         `progress` is called after each batch with the number of its patterns.
         """
-        return await self._sessions.in_batches(True, reindex.reindex, progress)
+        return await self._sessions.in_batches(True, reindex.REINDEX, progress)
 
     async def refingerprint(self, *, progress: Callable[[int], object] | None = None) -> int:
         """Recompute the fingerprints that an older version of this package made; return the number of patterns changed.
 
         Patterns that have equal fingerprints now are merged. `progress` is called after each batch with its size.
         """
-        return await self._sessions.in_batches(True, maintenance.refingerprint, progress)
+        return await self._sessions.in_batches(True, [maintenance.refingerprint], progress)
 
     async def prune(self, *, not_seen_since: datetime, keep_with_checks: bool = True) -> int:
         """Delete the patterns that were last seen before a moment; return their number.

@@ -15,7 +15,8 @@ from alembic.runtime.environment import NameFilterParentNames, NameFilterType
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import JSON, URL, Connection, Engine, MetaData
+from sqlalchemy import JSON, URL, Connection, Engine, MetaData, make_url
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import AutoString, UTCDateTime
 
 from error_patterns.database.driver_errors import translated_errors
@@ -23,7 +24,7 @@ from error_patterns.database.engines import create_engine, switch_to_wal
 from error_patterns.errors import DatabaseRejectedError, SchemaOutOfDateError, SchemaTooNewError
 from error_patterns.models import ErrorPattern
 from error_patterns.models.fingerprint_aliases import fingerprint_aliases
-from error_patterns.models.keyword_index import keyword_index
+from error_patterns.models.pattern_index import indexed_phrases, postings
 
 VERSION_TABLE = "error_patterns_alembic_version"
 """Not Alembic's default: the database may have migrations of the caller's own."""
@@ -101,7 +102,7 @@ def check(database: str | URL | Engine) -> list[str]:
 def declared_metadata() -> MetaData:
     """Return the tables of this package alone: `SQLModel.metadata` may hold the caller's as well."""
     metadata = MetaData()
-    for table in (ErrorPattern.metadata.tables["error_patterns"], keyword_index, fingerprint_aliases):
+    for table in (ErrorPattern.metadata.tables["error_patterns"], indexed_phrases, postings, fingerprint_aliases):
         table.to_metadata(metadata)
     return metadata
 
@@ -113,11 +114,12 @@ def is_ours(name: str | None, kind: NameFilterType, parents: NameFilterParentNam
 
 def render_type(kind: str, item: object, context: AutogenContext) -> str | Literal[False]:
     """Render our types as types of SQLAlchemy, which stay what they are; this is Alembic's `render_item`."""
+    postgresql = make_url("postgresql://").get_dialect()()
     if kind == "type" and isinstance(item, UTCDateTime):
         return "sa.DateTime(timezone=True)"
     if kind == "type" and isinstance(item, AutoString):
         return f"sa.{item.impl_instance!r}"
-    if kind == "type" and isinstance(item, JSON):
+    if kind == "type" and isinstance(item, JSON) and isinstance(item.dialect_impl(postgresql), JSONB):
         return "sa.JSON().with_variant(postgresql.JSONB(), 'postgresql')"
     return False
 

@@ -237,11 +237,11 @@ class ErrorPatternRepository:
         Only statements that bypass the unit of work of a session can make it wrong. Each batch of patterns is a call of
         its own; `progress` is called behind it with the number of its patterns.
         """
-        return self._sessions.in_batches(False, reindex.check_index, progress)
+        return self._sessions.in_batches(False, reindex.CHECK, progress)
 
     def reindex(self, *, progress: Callable[[int], object] | None = None) -> int:
         """Repair the keyword index; return the number of patterns for which it was wrong. See `check_index`."""
-        return self._sessions.in_batches(True, reindex.reindex, progress)
+        return self._sessions.in_batches(True, reindex.REINDEX, progress)
 
     def refingerprint(self, *, progress: Callable[[int], object] | None = None) -> int:
         """Recompute the fingerprints that an older version of this package made; return the number of patterns changed.
@@ -250,7 +250,7 @@ class ErrorPatternRepository:
         merged. Patterns whose stored failures are all cut off stay as they are. Each batch is a call of its own;
         `progress` is called behind it with the number of patterns that had an older fingerprint.
         """
-        return self._sessions.in_batches(True, maintenance.refingerprint, progress)
+        return self._sessions.in_batches(True, [maintenance.refingerprint], progress)
 
     def prune(self, *, not_seen_since: datetime, keep_with_checks: bool = True) -> int:
         """Delete the patterns that were last seen before a moment; return their number.

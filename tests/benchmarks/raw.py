@@ -16,13 +16,15 @@ from typing_extensions import override
 from benchmarks.stores import Store
 from benchmarks.subjects import PAGE, Call
 from error_patterns import ErrorPattern, failures
-from error_patterns.models.keyword_index import postings_of
+from error_patterns.matching.phrases import phrases_at
 
 COLUMNS = tuple(ErrorPattern.model_fields)
 _NAMES = ", ".join(COLUMNS)
 _VALUES = ", ".join("?" * len(COLUMNS))
 _INSERT = f"INSERT INTO error_patterns ({_NAMES}) VALUES ({_VALUES})"  # noqa: S608 - of names of our own
-_INSERT_POSTING = "INSERT INTO error_pattern_keywords (term, pattern_id, position, words) VALUES (?, ?, ?, ?)"
+_INSERT_PHRASES = "INSERT INTO error_pattern_phrases (pattern_id, phrases) VALUES (?, ?)"
+_INSERT_POSTING = """INSERT INTO error_pattern_postings (term, number, position)
+    SELECT ?, number, ? FROM error_pattern_phrases WHERE pattern_id = ?"""
 _SELECT = f"SELECT {_NAMES} FROM error_patterns"  # noqa: S608
 _TOTALS = "SELECT count(*), sum(frequency), min(created_at), max(last_seen) FROM error_patterns"
 _MOST_FREQUENT = f"{_SELECT} ORDER BY frequency DESC, last_seen DESC, pattern_id LIMIT 10"
@@ -84,7 +86,7 @@ class Raw(ABC):
             historical_failures=[text],
             fingerprint=reading.fingerprint,
         )
-        return partial(self._record_failure, self._row(pattern), _postings(pattern))
+        return partial(self._record_failure, self._row(pattern), _phrases(pattern), _postings(pattern))
 
     def update(self, pattern_id: str, checks: list[str]) -> Call:
         return partial(self._update, pattern_id, self._encoded(checks))
@@ -98,22 +100,27 @@ class Raw(ABC):
     def create_many(self, patterns: Iterable[ErrorPattern]) -> Call:
         patterns = list(patterns)
         return partial(
-            self._create_many, [self._row(p) for p in patterns], [posting for p in patterns for posting in _postings(p)]
+            self._create_many,
+            [self._row(pattern) for pattern in patterns],
+            [_phrases(pattern) for pattern in patterns],
+            [posting for pattern in patterns for posting in _postings(pattern)],
         )
 
-    def _create_many(self, rows: list[Row], postings: list[Row]) -> None:
+    def _create_many(self, rows: list[Row], phrases: list[Row], postings: list[Row]) -> None:
         with self._transaction() as cursor:
             if len(rows) == 1:
                 cursor.execute(self._sql(_INSERT), rows[0])
             else:
                 cursor.executemany(self._sql(_INSERT), rows)
+            cursor.executemany(self._sql(_INSERT_PHRASES), phrases)
             cursor.executemany(self._sql(_INSERT_POSTING), postings)
 
-    def _record_failure(self, row: Row, postings: list[Row]) -> None:
+    def _record_failure(self, row: Row, phrases: Row, postings: list[Row]) -> None:
         with self._transaction() as cursor:
             statement = f"{_INSERT} ON CONFLICT (fingerprint) DO UPDATE SET {self.upsert} RETURNING pattern_id"
             ((pattern_id,),) = cursor.execute(self._sql(statement), row).fetchall()
             if pattern_id == row[0]:
+                cursor.execute(self._sql(_INSERT_PHRASES), phrases)
                 cursor.executemany(self._sql(_INSERT_POSTING), postings)
 
     def _update(self, pattern_id: str, checks: object) -> None:
@@ -220,6 +227,11 @@ def opened(store: Store) -> Raw:
     return RawSQLite(store) if store.is_sqlite else RawPostgreSQL(store)
 
 
+def _phrases(pattern: ErrorPattern) -> Row:
+    return pattern.pattern_id, json.dumps(phrases_at(pattern.pattern, pattern.keywords))
+
+
 def _postings(pattern: ErrorPattern) -> list[Row]:
-    postings = postings_of(pattern.pattern_id, pattern.pattern, pattern.keywords)
-    return [(row["term"], row["pattern_id"], row["position"], row["words"]) for row in postings]
+    return [
+        (phrase.term, phrase.position, pattern.pattern_id) for phrase in phrases_at(pattern.pattern, pattern.keywords)
+    ]

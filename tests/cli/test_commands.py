@@ -253,7 +253,7 @@ class TestIndex:
     def unindexed(self, port: ErrorPattern, database_file: Path) -> ErrorPattern:
         """A pattern whose keywords are in no index."""
         with sqlite3.connect(database_file) as connection:
-            connection.execute("DELETE FROM error_pattern_keywords")
+            connection.execute("DELETE FROM error_pattern_postings")
         connection.close()
         return port
 

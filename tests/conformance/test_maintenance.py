@@ -85,7 +85,8 @@ class TestPrune:
         kept, gone = repository.create(seen(OLD)), repository.record_failure(FAILURE)
         repository.merge(kept.pattern_id, [gone.pattern_id])
         repository.prune(not_seen_since=datetime.now(UTC) + timedelta(days=1))
-        assert (rows_of(engine, "error_pattern_keywords"), rows_of(engine, "error_pattern_fingerprints")) == (0, 0)
+        derived = ("error_pattern_phrases", "error_pattern_postings", "error_pattern_fingerprints")
+        assert [rows_of(engine, table) for table in derived] == [0, 0, 0]
 
     def test_a_naive_moment_is_utc(self, repository: ErrorPatternRepository) -> None:
         repository.create(seen(LIMIT))

@@ -39,7 +39,8 @@ KNOWN = "ConnectionRefusedError: broker"
 ALL_WORDS = "port disk broker kafka postgres redis"
 NOT_COMPARED = ("pattern_id", "created_at", "last_seen")  # they differ when a call runs again
 SLOW_ENDING = 0.003  # seconds, which are many steps of the event loop
-TABLES = [ErrorPattern.metadata.tables[f"error_pattern{end}"] for end in ("s", "_keywords", "_fingerprints")]
+ENDS = ("s", "_phrases", "_postings", "_fingerprints")
+TABLES = [ErrorPattern.metadata.tables[f"error_pattern{end}"] for end in ENDS]
 
 
 class Interruption(BaseException):
@@ -230,12 +231,17 @@ class Watched:
         return await self.content()
 
     async def content(self) -> Content:
-        """Read all that is stored, the index of keywords included, without what differs when a call runs again."""
-        patterns, *derived = await self._reach(stored_rows)
-        names = {row["pattern_id"]: row["pattern"] for row in patterns}
+        """Read all that is stored, the index included, without what differs when a call runs again."""
+        patterns, phrases, *others = await self._reach(stored_rows)
+        names: dict[object, object] = {row["pattern_id"]: row["pattern"] for row in patterns}
+        names |= {row["number"]: names.get(row["pattern_id"], "nobody") for row in phrases}
         of_patterns = [{name: row[name] for name in row if name not in NOT_COMPARED} for row in patterns]
-        others = [row | {"pattern_id": names.get(row["pattern_id"], "nobody")} for rows in derived for row in rows]
-        return sorted([*of_patterns, *others], key=str)
+        derived = [
+            row | {name: names.get(row[name], "nobody") for name in row.keys() & {"pattern_id", "number"}}
+            for rows in (phrases, *others)
+            for row in rows
+        ]
+        return sorted([*of_patterns, *derived], key=str)
 
     async def patterns(self) -> set[object]:
         """Read the texts of the patterns."""

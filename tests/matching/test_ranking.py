@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from error_patterns import ErrorPattern, ErrorPatternRepository, PatternMatch
 from error_patterns.matching import FOLLOWED
-from error_patterns.models.keyword_index import postings_of
+from error_patterns.matching.phrases import phrases_at
 from reference import NOON
 
 SMALLINT = 2**15 - 1
@@ -102,12 +102,12 @@ class TestAnyContext:
     ) -> None:
         repository.create(pattern("p", "broker"))
         with closing(sqlite3.connect(database_file)) as connection, connection:
-            connection.execute("UPDATE error_pattern_keywords SET words = 0")
+            connection.execute("UPDATE error_pattern_phrases SET phrases = replace(phrases, ',1]', ',0]')")
         assert len(repository.match_context("broker")) == 1
 
     def test_a_pattern_of_many_words_a_character_fits_the_index(self) -> None:
         # Such characters stand for up to six words each, and PostgreSQL refuses what is too large for the column.
-        assert max(row["words"] for row in postings_of("0" * 26, "㌖" * 10_000, [])) <= SMALLINT
+        assert max(phrase.words for phrase in phrases_at("㌖" * 10_000, [])) <= SMALLINT
 
 
 class TestScore:

@@ -1,7 +1,7 @@
 """`AsyncSessions`: runs the calls of an async repository, each in its transaction."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import ParamSpec, Self, TypeVar
@@ -12,8 +12,8 @@ from tenacity import AsyncRetrying
 from error_patterns.database.async_engines import AsyncDatabase
 from error_patterns.database.cancellation import run_step, run_to_completion
 from error_patterns.database.sessions import (
-    BatchedPass,
-    BatchResult,
+    BatchedPasses,
+    BatchOperation,
     Call,
     Operation,
     Sessions,
@@ -72,14 +72,14 @@ class AsyncSessions(Sessions[AbstractAsyncContextManager[AsyncSession]]):
         return await call.retries(AsyncRetrying)(once)
 
     async def in_batches(
-        self, writes: bool, operation: Operation[[str], BatchResult], progress: Callable[[int], object] | None
+        self, writes: bool, operations: Sequence[BatchOperation], progress: Callable[[int], object] | None
     ) -> int:
-        """Run an operation for each batch of all patterns; return how many patterns were affected."""
-        batches = BatchedPass(progress)
+        """Run each operation for all batches of its pass; return how many patterns were affected."""
+        passes = BatchedPasses(operations, progress)
         run = self.write if writes else self.read
-        while batches.after is not None:
-            batches.add(await run(operation, batches.after))
-        return batches.affected
+        for operation, after in passes:
+            passes.add(await run(operation, after))
+        return passes.affected
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Self]:

@@ -1,11 +1,15 @@
 """The SQL that differs between the databases: functions on JSON arrays, INSERT … ON CONFLICT, collations."""
 
-from sqlalchemy import JSON, Integer, SQLColumnExpression, String, Table, collate
+from typing import Self
+
+from sqlalchemy import Boolean, Integer, SQLColumnExpression, String, Table, collate
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.sql.operators import OperatorType
 from sqlmodel import SQLModel
+from typing_extensions import override
 
 
 def insert_on_conflict(dialect: str, into: type[SQLModel] | Table) -> postgresql.Insert | sqlite.Insert:
@@ -23,9 +27,9 @@ def elements(array: SQLColumnExpression[list[str]]) -> SQLColumnExpression[str]:
     return _Elements(array).table_valued("value", joins_implicitly=True).c.value
 
 
-def aggregated(*columns: SQLColumnExpression[object]) -> SQLColumnExpression[list[list[object]]]:
-    """Aggregate the rows of a group into an array of arrays."""
-    return _Aggregated(*columns)
+def is_element(value: SQLColumnExpression[str], array: SQLColumnExpression[list[str]]) -> SQLColumnExpression[bool]:
+    """Return whether a value is an element of an array: a look-up by index for each element."""
+    return _IsElement(value, array)
 
 
 def length(array: SQLColumnExpression[list[str]]) -> SQLColumnExpression[int]:
@@ -40,11 +44,14 @@ class _Elements(GenericFunction[str]):
     inherit_cache = True
 
 
-class _Aggregated(GenericFunction[list[list[object]]]):
+class _IsElement(GenericFunction[bool]):
     package = "error_patterns"
-    name = "json_group_array"
-    type = JSON()
+    type = Boolean()
     inherit_cache = True
+
+    @override
+    def self_group(self, against: OperatorType | None = None) -> Self:
+        return self  # SQLAlchemy would ask SQLite whether it equals 1, which no index can answer
 
 
 class _Length(GenericFunction[int]):
@@ -59,14 +66,17 @@ def _elements(function: _Elements, compiler: SQLCompiler, **options: object) -> 
     return f"jsonb_array_elements_text{compiler.function_argspec(function, **options)}"
 
 
-@compiles(_Aggregated)
-def _aggregated(function: _Aggregated, compiler: SQLCompiler, **options: object) -> str:
-    return f"json_group_array(json_array{compiler.function_argspec(function, **options)})"
+@compiles(_IsElement)
+def _is_element(function: _IsElement, compiler: SQLCompiler, **options: object) -> str:
+    value, array = (compiler.process(clause, **options) for clause in function.clauses)
+    return f"{value} IN (SELECT value FROM json_each({array}))"  # noqa: S608 - of parts that SQLAlchemy compiled
 
 
-@compiles(_Aggregated, "postgresql")
-def _aggregated_by_postgresql(function: _Aggregated, compiler: SQLCompiler, **options: object) -> str:
-    return f"json_agg(json_build_array{compiler.function_argspec(function, **options)})"
+@compiles(_IsElement, "postgresql")
+def _is_element_by_postgresql(function: _IsElement, compiler: SQLCompiler, **options: object) -> str:
+    # Not as a join: PostgreSQL takes every array for one of 100 elements, and reads a whole table for that many.
+    value, array = (compiler.process(clause, **options) for clause in function.clauses)
+    return f"{value} = ANY (ARRAY(SELECT jsonb_array_elements_text({array})))"
 
 
 @compiles(_Length, "postgresql")

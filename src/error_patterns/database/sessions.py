@@ -1,6 +1,6 @@
 """The shared part of sync and async calls: the choice of their transaction, retries, and batches."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Concatenate, Generic, NamedTuple, NoReturn, ParamSpec, TypeVar
 
@@ -38,7 +38,7 @@ class BatchResult(NamedTuple):
     Attributes:
         patterns: The number of patterns read.
         affected: The number of patterns counted or changed, and of those gone that left derived rows behind.
-        last_id: The last id read; None at the end of the pass.
+        last_id: The last id read, or the last number; None at the end of the pass.
     """
 
     patterns: int
@@ -46,25 +46,37 @@ class BatchResult(NamedTuple):
     last_id: str | None
 
 
-class BatchedPass:
-    """The progress of a pass over all patterns.
+BatchOperation = Operation[[str], BatchResult]
+"""An operation on the batch behind a place: an id or, in a pass by number, a number."""
+
+
+class BatchedPasses:
+    """Passes over all patterns, one after another.
+
+    An iteration gives the operation and the place behind which its next batch begins; `add` takes the result of each.
 
     Attributes:
-        after: The id behind which the next batch begins; None at the end.
         affected: The total of `BatchResult.affected`.
     """
 
-    def __init__(self, progress: Callable[[int], object] | None) -> None:
-        """Begin; `progress` is called after each batch with the number of its patterns."""
-        self.after: str | None = ""
+    def __init__(self, operations: Sequence[BatchOperation], progress: Callable[[int], object] | None) -> None:
+        """Begin; `progress` is called after each batch of patterns with their number."""
         self.affected: int = 0
+        self._operations = operations
         self._progress = progress
+        self._after: str | None = ""
+
+    def __iter__(self) -> Iterator[tuple[BatchOperation, str]]:
+        for operation in self._operations:
+            self._after = ""
+            while self._after is not None:
+                yield operation, self._after
 
     def add(self, batch: BatchResult) -> None:
-        """Add the result of the next batch."""
-        self.after = batch.last_id
+        """Add the result of the batch that was given last."""
+        self._after = batch.last_id
         self.affected += batch.affected
-        if self._progress is not None:
+        if self._progress is not None and batch.patterns:
             self._progress(batch.patterns)
 
 

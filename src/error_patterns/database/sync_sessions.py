@@ -1,6 +1,6 @@
 """`SyncSessions`: runs the calls of a sync repository, each in its transaction."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import ParamSpec, Self, TypeVar
@@ -11,8 +11,8 @@ from tenacity import Retrying
 
 from error_patterns.database.engines import close_on_return
 from error_patterns.database.sessions import (
-    BatchedPass,
-    BatchResult,
+    BatchedPasses,
+    BatchOperation,
     Call,
     Operation,
     Sessions,
@@ -64,14 +64,14 @@ class SyncSessions(Sessions[AbstractContextManager[Session]]):
         return call.retries(Retrying)(once)
 
     def in_batches(
-        self, writes: bool, operation: Operation[[str], BatchResult], progress: Callable[[int], object] | None
+        self, writes: bool, operations: Sequence[BatchOperation], progress: Callable[[int], object] | None
     ) -> int:
-        """Run an operation for each batch of all patterns; return how many patterns were affected."""
-        batches = BatchedPass(progress)
+        """Run each operation for all batches of its pass; return how many patterns were affected."""
+        passes = BatchedPasses(operations, progress)
         run = self.write if writes else self.read
-        while batches.after is not None:
-            batches.add(run(operation, batches.after))
-        return batches.affected
+        for operation, after in passes:
+            passes.add(run(operation, after))
+        return passes.affected
 
     @contextmanager
     def transaction(self) -> Generator[Self]:

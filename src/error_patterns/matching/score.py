@@ -10,11 +10,9 @@ and the same however many patterns are stored. So a match keeps its score while 
 import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 
-from error_patterns.matching.queries import CandidateRow
-from error_patterns.models import ErrorPattern, PatternMatch
-from error_patterns.models.keyword_index import MAX_WORDS, PATTERN_TEXT
+from error_patterns.matching.index import IndexedPattern
+from error_patterns.matching.phrases import MAX_WORDS, PATTERN_TEXT
 from error_patterns.text.words import TERM_WORDS, Words, phrases_of, term_of
 
 RELEVANT_SCORE = 0.42
@@ -46,9 +44,6 @@ BM25 on the same data: 0.880 and 0.57.
 COMMON_TERM = 100
 """The number of phrases from which on a term counts as common and is not counted any further."""
 
-_Ties = tuple[int, timedelta, str]
-_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
-
 
 @functools.lru_cache(maxsize=4_096)
 def weigh(document_frequency: int, words: int) -> float:
@@ -64,18 +59,16 @@ class Candidate:
         score: Its score, 0 if nothing occurs.
         occurring: The weights of the phrases that occur, by their positions.
         unverified: The positions of those of which only the first words are known to occur.
-        sort_key: The smaller, the better: by score, weight found, frequency, `last_seen`, id.
+        sort_key: The smaller, the better: by score and weight found.
     """
 
-    def __init__(self, row: CandidateRow, terms: Collection[str], frequencies: Mapping[str, int]) -> None:
+    def __init__(self, indexed: IndexedPattern, terms: Collection[str], frequencies: Mapping[str, int]) -> None:
         """Weigh all phrases, and find those that begin with terms of the context."""
-        pattern_id, frequency, last_seen, phrases = row
-        self.pattern_id: str = pattern_id
-        self._ties = (-frequency, _END_OF_TIME - last_seen, pattern_id)
+        self.pattern_id: str = indexed.pattern_id
         self._weights: dict[int, float] = {}  # by position, whether it occurs or not
         self.occurring: dict[int, float] = {}
         self.unverified: set[int] = set()
-        for term, position, length in phrases or ():  # None if another transaction has deleted them
+        for term, position, length in indexed.phrases:
             weight = weigh(frequencies.get(term, 1), length)
             self._weights[position] = max(weight, self._weights.get(position, 0.0))
             if term in terms:
@@ -87,7 +80,8 @@ class Candidate:
     def verify(self, words: Words, phrase_texts: Sequence[str], frequencies: Mapping[str, int]) -> None:
         """Search the context for the long phrases; `phrase_texts` are the keywords, and the pattern's own text last."""
         for position in self.unverified:
-            text = _item_at(phrase_texts, position) or ""
+            # Another transaction may have changed the pattern between two of our queries.
+            text = phrase_texts[position] if -len(phrase_texts) <= position < len(phrase_texts) else ""
             found = [phrase for phrase in phrases_of(text) if words.contains(phrase)]
             del self.occurring[position]
             if found:
@@ -97,21 +91,13 @@ class Candidate:
         self.unverified.clear()
         self._compute_score()
 
-    def match(self, pattern: ErrorPattern) -> PatternMatch:
-        """Make the match of the stored pattern."""
-        positions = sorted(position for position in self.occurring if position != PATTERN_TEXT)
-        keywords = (_item_at(pattern.keywords, position) for position in positions)
-        found = tuple(keyword for keyword in keywords if keyword is not None)
-        return PatternMatch(pattern=pattern, score=self.score, matched_keywords=found)
+    def keyword_positions(self) -> list[int]:
+        """Return the positions of the keywords that occur, in order."""
+        return sorted(position for position in self.occurring if position >= 0)
 
     def _compute_score(self) -> None:
         found = math.fsum(self.occurring.values())
         missing = self._weights.keys() - self.occurring.keys() - {PATTERN_TEXT}
         missing_weight = math.fsum(self._weights[position] for position in missing)
         self.score: float = found / (found + (len(missing) * missing_weight) ** 0.25) if self.occurring else 0.0
-        self.sort_key: tuple[float, float, _Ties] = (-self.score, -found, self._ties)
-
-
-def _item_at(items: Sequence[str], position: int) -> str | None:
-    """Return the item; None if another transaction changed the pattern between two of our queries."""
-    return items[position] if -len(items) <= position < len(items) else None
+        self.sort_key: tuple[float, float] = (-self.score, -found)

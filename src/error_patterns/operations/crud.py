@@ -66,10 +66,9 @@ def delete(session: Session, pattern_id: str) -> bool:
     known = known_id(pattern_id)
     if known is None:
         return False
+    erase_derived(session, [known])
     statement = delete_from(ErrorPattern).where(col(ErrorPattern.pattern_id) == known)
     deleted = session.scalars(statement.returning(col(ErrorPattern.pattern_id))).all()
-    # After the row, which every writer locks first: two writers that lock in different orders wait for each other.
-    erase_derived(session, [known])
     return bool(deleted)
 
 

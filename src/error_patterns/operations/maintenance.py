@@ -35,14 +35,13 @@ def prune(session: Session, *, not_seen_since: datetime, keep_with_checks: bool 
         is_stale = and_(is_stale, dialects.length(col(ErrorPattern.preventive_checks)) == 0)
     pattern_id = col(ErrorPattern.pattern_id)
     pruned = 0
-    while stale := session.scalars(select(pattern_id).where(is_stale).order_by(pattern_id).limit(BATCH_SIZE)).all():
-        # The condition stands here once more, as another transaction may have seen one of them meanwhile.
-        deleted = session.scalars(
-            delete(ErrorPattern).where(pattern_id.in_(stale), is_stale).returning(pattern_id),
-            execution_options={"synchronize_session": "fetch"},
-        ).all()
-        erase_derived(session, deleted)
-        pruned += len(deleted)
+    next_stale = select(pattern_id).where(is_stale).order_by(pattern_id).limit(BATCH_SIZE).with_for_update()
+    while stale := session.scalars(next_stale).all():
+        erase_derived(session, stale)
+        session.execute(
+            delete(ErrorPattern).where(pattern_id.in_(stale)), execution_options={"synchronize_session": "fetch"}
+        )
+        pruned += len(stale)
     return pruned
 
 

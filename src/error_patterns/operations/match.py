@@ -3,7 +3,9 @@
 from sqlalchemy.orm import Session
 
 from error_patterns import matching
+from error_patterns.database.index_queries import StoredIndex, fetch_patterns
 from error_patterns.guidance import render_guidance
+from error_patterns.matching import Found
 from error_patterns.models import ErrorPattern, PatternMatch
 from error_patterns.operations.crud import check_bound
 
@@ -19,10 +21,18 @@ def rank_context(
     """Return the patterns that the context resembles, best first, with score and matched keywords."""
     if limit is not None:
         check_bound("limit", limit)
-    return matching.rank(session, context, limit=limit, min_score=min_score)
+    found = matching.rank(StoredIndex(session), context, limit=limit, min_score=min_score)
+    patterns = fetch_patterns(session, [one.pattern_id for one in found])
+    return [_match(patterns[one.pattern_id], one) for one in found if one.pattern_id in patterns]
 
 
 def guidance_for(session: Session, context: str, *, limit: int = 5, max_characters: int = 2000) -> str:
     """Render the preventive checks for the context as Markdown for a prompt."""
     matches = rank_context(session, context, limit=limit, min_score=matching.RELEVANT_SCORE)
     return render_guidance(matches, max_characters=max_characters)
+
+
+def _match(pattern: ErrorPattern, found: Found) -> PatternMatch:
+    """Make a match; another transaction may have changed the keywords since they were found."""
+    keywords = tuple(pattern.keywords[at] for at in found.positions if at < len(pattern.keywords))
+    return PatternMatch(pattern=pattern, score=found.score, matched_keywords=keywords)
