@@ -130,7 +130,21 @@ class TestCommand:
         assert split_attempt("$ make all") == Attempt("make all", "make", "")
 
 
+# One for each alternative of the expression.
+ERRORS = """
+    err: x|two errors|ValueError|Fatal|it FAILED|failures|an exception|Traceback|panicked|denied|refused|cannot|can't go
+    can\u2019t go|couldn't go|could not go|unable|invalid|illegal|unknown|unrecognized|unexpected|missing|no such file
+    not found|not permitted|aborted|undefined|unresolved|rejected|timeout|time out|timed out|Segmentation fault|killed
+    forbidden|usage: make|\u2717 one|\u2716 two|\u00d7 three|exit code 2|exited with status 1
+"""
+ERRORS_APART = [error for line in ERRORS.split("\n") for error in filter(None, line.strip().split("|"))]
+
+
 class TestSeveralCommands:
+    @pytest.mark.parametrize("error", ERRORS_APART)
+    def test_of_these_the_one_with_an_error_failed(self, error: str) -> None:
+        assert split_attempt(f"$ make one\n{error}\n$ make two\ndone").command == "make one"
+
     def test_the_last_with_an_error_failed(self) -> None:
         text = "$ cd shop\n$ make one\nerror: a\n$ make two\nerror: b\nmore\n$ echo $?\n2\n$ ls"
         assert split_attempt(text) == Attempt("make two", "make", "error: b\nmore")

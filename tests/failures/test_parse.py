@@ -304,9 +304,6 @@ class TestTranscripts:
         assert keywords[-1] == "git"
         assert not {"sudo", "upstream"} & set(keywords)
 
-    def test_the_arguments_are_keywords_where_the_output_has_few_words(self) -> None:
-        assert {"git", "push", "upstream", "Killed"} == set(parse_failure("$ git push upstream\nKilled").keywords)
-
     def test_a_text_without_a_command_has_no_attempt(self) -> None:
         assert parse_failure(REFUSED).attempt == ""
 

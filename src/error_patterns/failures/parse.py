@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from error_patterns.failures.attempt import Attempt, error_line, split_attempt
+from error_patterns.failures.attempt import Attempt, error_line, has_error, split_attempt
 from error_patterns.failures.exceptions import Details, circumstances_of, split_details
 from error_patterns.failures.normalize import MAX_LINE_CHARACTERS, normalize, strip_escapes
 from error_patterns.failures.python_messages import canonical_message
@@ -16,9 +16,10 @@ from error_patterns.failures.stacks.base import Stack
 from error_patterns.failures.stacks.jvm_js_dotnet import simple_name
 from error_patterns.failures.stacks.python import has_python_frames
 from error_patterns.failures.tool_output import error_lines, is_pytest_output
+from error_patterns.matching.weights import weight_of
 from error_patterns.redaction import EVERY_RULE, Redaction
 from error_patterns.text.sanitize import storable
-from error_patterns.text.words import camel_parts
+from error_patterns.text.words import camel_parts, single_words
 
 FINGERPRINT_PREFIX = "4:"
 """The version of the parser, in front of each fingerprint. A parser that yields other fingerprints gets a new one."""
@@ -27,16 +28,18 @@ MAX_MESSAGE_KEYWORDS = 24
 """The most keywords from the messages of a failure. Those of its command and of qualified functions come on top."""
 
 _MAX_KEYWORD_CHARACTERS = 80
-_FEW_KEYWORDS = 10  # with fewer of its output, the words of a command are needed to tell it from others
 
-# Placeholders, and words that are in so many failures that they identify none.
+# Words of grammar, and of the frame that interpreters put around any failure.
 _STOP_WORDS = frozenset(
-    "redacted url user email time uuid id address hash path temporary amount number "
-    "a an and are as at be but by for from has have in into is it its no not of on or that the this to was were "
-    "with while when you your line file call last most recent traceback during handling another occurred".split()
+    "a an and are as at be been but by can could couldn did didn do does doesn don for from had has have how if in "
+    "into is isn it its may might must no not of on or should so some such t than that the their them then there these "
+    "they this those to using via was wasn were what when where which while will with won would you your "
+    "redacted call last most recent traceback during handling another occurred".split()
 )
 _OPTIONAL_MODULE = re.compile(r"^(?:builtins|exceptions|__main__)\.")  # some ways of printing leave these out
 _PLACEHOLDER = re.compile(r"<\w+>")
+_DECORATION = re.compile(r"\W*$|[=_*#-]{3}|E {2,8}\[ ?\d+%\]")
+_ADVICE = re.compile(r"\W*(?:hint|note|help|tip|usage|see)\b:?", re.IGNORECASE)
 _QUALIFIER = re.compile(r"[./$]+|::")
 _NAME = re.compile(r"[^\W\d][\w.]*\w|[^\W\d]")
 
@@ -46,14 +49,13 @@ class ParsedFailure(NamedTuple):
 
     Attributes:
         headline: The line that names the failure. Of stack traces it is the exception that ended the program. Of a
-            traceback without its exception it is the last line, of a command's output the first with an error, of
-            anything else the first line with text.
+            traceback without its exception it is the last line, of anything else the first line that names an error,
+            or else the first with words.
         fingerprint: A hash, equal for two occurrences that differ only in paths, numbers, times and the like. Of a
             command's output it also depends on the program, and not on its arguments.
         keywords: The words that identify the failure. First come those of its messages, without varying parts and
-            common words. Then comes the program, with the words of its command where the messages have few. Then come
-            the class and method names of qualified functions, the outermost function first: most often it is the
-            failed test or job, and the parts of its names count too.
+            common words. Then comes the program. Then come the class and method names of qualified functions, the
+            outermost function first: most often it is the failed test or job, and the parts of its names count too.
         attempt: The command that failed, if the text shows it.
     """
 
@@ -129,7 +131,10 @@ def _headline(report: _Report, attempt: Attempt) -> str:
     with_text = [line for line in report.lines if line.strip()] or [""]
     if has_python_frames(report.lines):
         return with_text[-1].strip()
-    return (error_line(with_text) if attempt.command and attempt.output else with_text[0]).strip()
+    if attempt.command and not attempt.output:
+        return with_text[0].strip()
+    telling = [line for line in with_text if not _DECORATION.match(line)]
+    return error_line(telling or with_text).strip()
 
 
 def _essence(report: _Report) -> Iterable[str]:
@@ -145,18 +150,31 @@ def _essence(report: _Report) -> Iterable[str]:
 def _keywords(reports: Iterable[_Report], request: Sequence[str], attempt: Attempt) -> list[str]:
     lines: list[str] = []
     methods: list[tuple[str, ...]] = []
-    for report in reports:
+    for report in map(_without_advice, reports):
         for stack, (first, *rest) in itertools.zip_longest(report.stacks, report.messages):
             functions = stack.functions if stack else ()
             lines += [function for function in functions if not _QUALIFIER.search(function)]
             lines += [f"{simple_name(stack.kind)}: {first}" if stack else first, *rest]
             methods += [_class_and_method(function) for function in functions if _QUALIFIER.search(function)]
-    words = _words([*lines, *request])
-    from_messages = list(itertools.islice(_deduplicate(words), MAX_MESSAGE_KEYWORDS))
-    from_command = list(_words([attempt.program]))
-    if len(from_messages) < _FEW_KEYWORDS:
-        from_command += itertools.islice(_words([normalize(attempt.command)]), MAX_MESSAGE_KEYWORDS)
-    return list(_deduplicate((*from_messages, *from_command, *_method_keywords(methods))))
+    from_messages = _heaviest(_words([*lines, *request]))
+    return list(_deduplicate((*from_messages, *_words([attempt.program]), *_method_keywords(methods))))
+
+
+def _without_advice(report: _Report) -> _Report:
+    """Return the report of a tool without its hints, the lines that name errors last: the last line counts first."""
+    if report.stacks:
+        return report
+    ((*lines,),) = report.messages
+    telling = [line for line in lines if not _ADVICE.match(line)]
+    return report._replace(messages=[sorted(telling or lines, key=has_error)])
+
+
+def _heaviest(words: Iterable[str]) -> list[str]:
+    """Return the words that weigh most in developer text, each once and in their order."""
+    distinct = list(_deduplicate(words))
+    weights = {word: max(map(weight_of, single_words(word)), default=0.0) for word in distinct}
+    kept = set(sorted(distinct, key=weights.__getitem__, reverse=True)[:MAX_MESSAGE_KEYWORDS])
+    return [word for word in distinct if word in kept]
 
 
 def _words(lines: Sequence[str]) -> Iterator[str]:

@@ -80,7 +80,7 @@ def _distinct(keywords: list[str]) -> list[str]:
 
 
 def _shortened_failure(failure: str) -> str:
-    return cut(failure, MAX_FAILURE_CHARACTERS)
+    return cut(failure, MAX_FAILURE_CHARACTERS, keep_end=True)
 
 
 def _shortened_context(context: str) -> str:

@@ -75,7 +75,9 @@ def observe(failure: str | BaseException, given: Given, redaction: Redaction) ->
     pattern = ErrorPattern.model_validate(fields)
     given_keywords = list(pattern.keywords)
     if given.keywords is None:
-        drawn = parsed.keywords[: MAX_KEYWORDS - len(given_keywords)]
+        # Of what is cut off nothing is drawn: the index would take it for a keyword that somebody chose.
+        kept = pattern.historical_failures[0]
+        drawn = [keyword for keyword in parsed.keywords if keyword in kept][: MAX_KEYWORDS - len(given_keywords)]
         pattern.keywords = [*drawn, *given_keywords]
     return Observation(pattern, given_keywords)
 

@@ -12,7 +12,7 @@ _INVISIBLE = re.compile(
 )
 # They only choose the shape of the character before them, as an emoji's; a run of them can spell a message.
 _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f]+")
-_CUT_MARK = re.compile(r" \[…cut, [\d,]+ characters in all\]\Z")
+_CUT_MARK = re.compile(r" \[…cut, [\d,]+ characters in all\]")
 
 
 def is_storable(text: str) -> bool:
@@ -49,5 +49,5 @@ def cut(text: str, limit: int, *, keep_end: bool = False) -> str:
 
 
 def is_cut(text: str) -> bool:
-    """Return whether the text ends with the mark of `cut`."""
+    """Return whether the text has the mark of `cut`."""
     return _CUT_MARK.search(text) is not None

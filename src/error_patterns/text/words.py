@@ -13,6 +13,7 @@ These are the rules of matching, for keywords and contexts alike:
 
 import functools
 import hashlib
+import itertools
 import re
 import unicodedata
 
@@ -122,7 +123,12 @@ class Words:
     def __init__(self, text: str) -> None:
         """Split the text into words; any text will do."""
         normal = _normalize(text)
-        self._sequences = (*_word_sequences(normal), *_symbol_runs(normal))
+        self._words = _word_sequences(normal)
+        self._sequences = (*self._words, *_symbol_runs(normal))
+
+    def single(self) -> frozenset[str]:
+        """Return the words, of each run its parts and the whole. Words that are too long for a term are left out."""
+        return frozenset(word for word in itertools.chain(*self._words) if len(word) <= MAX_TERM_CHARACTERS)
 
     def terms(self) -> set[str]:
         """Return the index term of every phrase that can begin anywhere in the text."""
@@ -166,3 +172,8 @@ def _shorten(term: str) -> str:
     if len(term) <= MAX_TERM_CHARACTERS:
         return term
     return f"#{hashlib.blake2b(term.encode(), digest_size=16).hexdigest()}"
+
+
+def single_words(text: str) -> frozenset[str]:
+    """Return the single words of a text."""
+    return Words(text).single()
