@@ -56,7 +56,7 @@ def keywords_found(repository: ErrorPatternRepository) -> list[str]:
 
 
 def memory(repository: ErrorPatternRepository) -> object:
-    """All patterns and, through their scores, all of the keyword index."""
+    """All patterns and, through their scores, all of the index."""
     found = [[match.model_dump() for match in repository.rank_context(word)] for word in WORDS]
     return [pattern.model_dump() for pattern in repository.list_all()], found
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shlex
 from collections.abc import Callable, Generator, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -14,8 +15,13 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from sqlalchemy import Engine
 
-from error_patterns import ErrorPattern, ErrorPatternRepository, FailureHandler
-from error_patterns.cli import app
+from error_patterns import RELEVANT_SCORE, ErrorPattern, ErrorPatternRepository, FailureHandler
+from error_patterns.cli import app, main
+from error_patterns.failures.context import ATTEMPT_CHARACTERS
+from error_patterns.matching import CANDIDATES, COMMON_TERM, FOLLOWED, SAME_FAILURE_SCORE, evidence
+from error_patterns.matching.phrases import MAX_TEXT_WORDS
+from error_patterns.matching.weights import MIN_WEIGHT, NUMBER_WEIGHT, weight_of
+from error_patterns.models.pattern_index import indexed_phrases, postings
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -183,6 +189,50 @@ def test_the_text_of_a_pattern_is_where_the_rules_say(
     assert (repository.match_context(context), repository.match_context(other)) == ([stored], [])
 
 
+def table_of(page: Path, heading: str) -> list[list[str]]:
+    """The rows of the only table whose first column has this heading. An empty first cell repeats the one above it."""
+    (rows,) = (rows for head, *rows in tables_of(page) if head[0] == heading)
+    for above, row in pairwise(rows):
+        row[0] = row[0] or above[0]
+    return rows
+
+
+def test_the_table_of_models_has_their_coefficients() -> None:
+    documented: dict[str, list[float]] = {}
+    for model, _, coefficient in table_of(DOCS / "matching.md", "model"):
+        documented.setdefault(model, []).append(float(coefficient.replace("\N{MINUS SIGN}", "-")))
+    models = {name: model for name, model in vars(evidence).items() if isinstance(model, evidence.Model)}
+    assert documented == {name: [model.intercept, *model.coefficients] for name, model in models.items()}
+
+
+def test_the_table_of_words_has_their_weights() -> None:
+    rows = table_of(DOCS / "matching.md", "word")
+    assert rows == [[word, f"{weight_of(word):.2f}"] for word, _ in rows]
+
+
+def test_the_table_of_the_index_names_every_column() -> None:
+    named = [(table, column) for table, column, _ in table_of(DOCS / "matching.md", "table")]
+    assert named == [(table.name, column.name) for table in (indexed_phrases, postings) for column in table.columns]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"the last {ATTEMPT_CHARACTERS} characters, or the last command",
+        f"to at most {FOLLOWED:,} places in the index",
+        f"there {COMMON_TERM} times is common",
+        f"scores the {CANDIDATES} patterns",
+        f"the {MAX_TEXT_WORDS} heaviest words are indexed",
+        f"It is {SAME_FAILURE_SCORE} for the same failure",
+        f"a number or a run of symbols {NUMBER_WEIGHT}",
+        f"Words of less than {MIN_WEIGHT} are no evidence",
+        f"`RELEVANT_SCORE` is {RELEVANT_SCORE}.",
+    ],
+)
+def test_the_page_about_matching_has_the_numbers_of_the_code(said: str) -> None:
+    assert said in " ".join((DOCS / "matching.md").read_text(encoding="utf-8").split())
+
+
 def commands_of(group: typer.core.TyperGroup) -> Iterator[str]:
     for name, command in group.commands.items():
         if isinstance(command, typer.core.TyperGroup):
@@ -196,3 +246,20 @@ def test_the_table_of_commands_names_every_command_and_no_other() -> None:
     named = [re.match("[a-z-]+( [a-z]+)?", row[0]) for row in rows]
     assert isinstance(group := typer.main.get_command(app), typer.core.TyperGroup)
     assert sorted(match[0] for match in named if match) == sorted(commands_of(group))
+
+
+def test_the_example_of_match_prints_what_the_page_shows(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ERROR_PATTERNS_DATABASE_URL", url)
+    blocks = pairwise(tokens_of(DOCS / "command-line.md"))
+    (example,) = (
+        (code.content, output.content) for code, output in blocks if (code.info, output.info) == ("sh", "text")
+    )
+    commands, shown = example
+    printed = ""
+    for command in commands.replace("\\\n", "").splitlines():
+        with pytest.raises(SystemExit):
+            main(shlex.split(command)[1:])
+        printed = capsys.readouterr().out
+    assert re.sub("[0-9A-Z]{26}", "ID", printed) == re.sub("[0-9A-Z]{26}", "ID", shown)

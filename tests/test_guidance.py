@@ -25,10 +25,15 @@ HOSTILE = st.text(
 
 
 def match(
-    pattern: str, *checks: str, keywords: tuple[str, ...] = (), frequency: int = 1, score: float = 1.0
+    pattern: str, *checks: str, keywords: tuple[str, ...] = (), frequency: int = 1, score: float = 0.9
 ) -> PatternMatch:
     stored = ErrorPattern(pattern=pattern, keywords=list(keywords), preventive_checks=list(checks), frequency=frequency)
-    return PatternMatch(pattern=stored, score=score, matched_keywords=keywords)
+    return PatternMatch(pattern=stored, score=score, matched_keywords=keywords, evidence="keywords", words={})
+
+
+def foreseen(words: dict[str, float], *contexts: str, keywords: tuple[str, ...] = ()) -> PatternMatch:
+    stored = ErrorPattern(pattern="Port in use", historical_contexts=list(contexts))
+    return PatternMatch(pattern=stored, score=0.9, matched_keywords=keywords, evidence="foresight", words=words)
 
 
 @st.composite
@@ -87,6 +92,66 @@ class TestContent:
     def test_results_of_rank_context_are_rendered(self, repository: ErrorPatternRepository) -> None:
         repository.record_failure("ImportError: no module named yaml", preventive_checks=["pip install pyyaml"])
         assert "pip install pyyaml" in render_guidance(repository.rank_context("no module yaml"))
+
+
+def reason_of(guidance: str) -> str:
+    """Return the line that tells why the only pattern matches."""
+    found = re.search("^failure: .*\n(.*)\nseen: ", guidance, re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+class TestReason:
+    def test_foresight_names_the_words_of_the_earlier_attempt(self) -> None:
+        found = foreseen({"nightly": 0.9, "port": 0.5, "worker": 0.4}, "run the nightly import with 32 workers")
+        assert reason_of(render_guidance([found])) == "resembles an earlier attempt: nightly, workers"
+
+    def test_foresight_names_the_heaviest_words_first(self) -> None:
+        found = foreseen({"worker": 0.4, "nightly": 0.9}, "nightly workers")
+        assert reason_of(render_guidance([found])) == "resembles an earlier attempt: nightly, workers"
+
+    def test_foresight_by_the_failure_names_its_words(self) -> None:
+        found = foreseen({"bind": 0.9, "port": 0.5}, "start the server")
+        assert reason_of(render_guidance([found])) == "shares words with the failure: bind, port"
+
+    def test_foresight_names_no_keywords(self) -> None:
+        found = foreseen({"bind": 0.9}, "bind", keywords=("EADDRINUSE",))
+        assert reason_of(render_guidance([found])) == "resembles an earlier attempt: bind"
+
+    def test_words_are_spelled_as_they_were_recorded(self) -> None:
+        found = foreseen({"databas": 0.9, "pars": 0.8, "setting": 0.7}, "Parse load_settings of the Database")
+        assert reason_of(render_guidance([found])) == "resembles an earlier attempt: Database, Parse, settings"
+
+    def test_the_words_are_those_of_one_attempt(self) -> None:
+        found = foreseen({"nightly": 0.9, "import": 0.4, "report": 0.4}, "a report", "nightly imports", "an import")
+        assert reason_of(render_guidance([found])) == "resembles an earlier attempt: nightly, imports"
+
+    def test_words_of_one_identifier_name_it_once(self) -> None:
+        found = foreseen({"importerror": 0.9, "import": 0.8, "error": 0.7}, "raise ImportError")
+        assert reason_of(render_guidance([found])) == "resembles an earlier attempt: ImportError"
+
+    def test_words_of_the_failure_are_spelled_as_they_were_recorded(self, repository: ErrorPatternRepository) -> None:
+        unlike = "an unterminated literal behind the trailing comma of statement seven on the replica"
+        repository.record_failure(f"sqlite3.DatabaseError: malformed schema of caches, {unlike}")
+        guidance = repository.guidance_for("Write the malformed schema of the caches into a file.")
+        assert reason_of(guidance) == "shares words with the failure: malformed, schema, caches"
+
+    def test_six_words_are_named_at_most(self) -> None:
+        found = foreseen({f"w{number}": 1 - number / 10 for number in range(8)}, "w0 w1 w2 w3 w4 w5 w6 w7")
+        assert reason_of(render_guidance([found])) == "resembles an earlier attempt: w0, w1, w2, w3, w4, w5"
+
+    def test_a_recurrence_without_keywords_names_its_words(self) -> None:
+        found = match("Port in use").model_copy(update={"evidence": "recurrence", "words": {"bind": 0.9}})
+        assert reason_of(render_guidance([found])) == "matched: bind"
+
+    def test_long_words_do_not_take_the_room_of_checks(self) -> None:
+        found = foreseen({"x" * 110 + str(number): 1.0 for number in range(6)})
+        assert len(reason_of(render_guidance([found]))) <= 250
+
+    def test_a_plan_that_does_not_quote_the_error_is_warned(self, repository: ErrorPatternRepository) -> None:
+        repository.record_failure("FATAL: too many clients", context="Run the nightly import with 32 workers.")
+        guidance = repository.guidance_for("Repeat the nightly import, with 64 workers this time.")
+        assert reason_of(guidance) == "resembles an earlier attempt: nightly, workers, import"
 
 
 class TestChecksOnce:
@@ -218,7 +283,24 @@ def match_with(text: str, place: str) -> PatternMatch:
     stored = ErrorPattern.model_construct(
         pattern=rendered["pattern"], keywords=[rendered["keyword"]], preventive_checks=[rendered["check"]], frequency=1
     )
-    return PatternMatch.model_construct(pattern=stored, score=1.0, matched_keywords=(rendered["keyword"],))
+    return PatternMatch.model_construct(
+        pattern=stored, score=0.9, matched_keywords=(rendered["keyword"],), evidence="keywords", words={}
+    )
+
+
+def foreseen_by(word: str) -> PatternMatch:
+    """Return a match by the words of an attempt."""
+    stored = ErrorPattern.model_construct(
+        pattern="a pattern",
+        keywords=[],
+        historical_failures=[],
+        historical_contexts=[],
+        preventive_checks=["a check"],
+        frequency=1,
+    )
+    return PatternMatch.model_construct(
+        pattern=stored, score=0.9, matched_keywords=(), evidence="foresight", words={word: 1.0}
+    )
 
 
 def outside(markdown: str) -> list[tuple[str, str]]:
@@ -254,6 +336,12 @@ class TestInjections:
         guidance = render_guidance([match_with(text, place)], max_characters=100_000)
         (body,) = fenced(guidance)
         assert [line.partition(": ")[0] for line in body.splitlines()] == ["check first", "failure", "matched", "seen"]
+
+    @each_text
+    def test_words_of_an_attempt_stay_on_their_line(self, text: str) -> None:
+        (body,) = fenced(render_guidance([foreseen_by(text)], max_characters=100_000))
+        labels = [line.partition(": ")[0] for line in body.splitlines()]
+        assert labels == ["check first", "failure", "shares words with the failure", "seen"]
 
     @each_place
     @each_text

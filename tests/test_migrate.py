@@ -199,10 +199,13 @@ class TestUpgrade:
         migrate.upgrade(new_url)
         with ErrorPatternRepository.open(new_url) as repository:
             stored = repository.create(ErrorPattern(pattern="Port in use", keywords=["EADDRINUSE"]))
+            recorded = repository.record_failure("KafkaError: quorum lost", context="rebalance the partitions")
         alembic_ok("-x", f"url={new_url}", "downgrade", "0001")
         migrate.upgrade(new_url)
         with ErrorPatternRepository.open(new_url, migrate=False) as repository:
             assert repository.match_context("listen EADDRINUSE") == [stored]
+            assert repository.match_context("that lost quorum") == [recorded]
+            assert repository.match_context("rebalance partitions again") == [recorded]
 
     def test_an_error_leaves_nothing_behind(self, new_file: Path, new_url: str) -> None:
         sql(new_file, "CREATE TABLE error_pattern_postings (of_somebody_else)")

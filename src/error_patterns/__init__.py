@@ -2,8 +2,8 @@
 
 >>> from error_patterns import ErrorPatternRepository
 >>> with ErrorPatternRepository.open("sqlite:///errors.db") as repository:
-...     pattern = repository.record_failure("ModuleNotFoundError: No module named 'requests'")
-...     matches = repository.rank_context("import requests")
+...     pattern = repository.record_failure("FATAL: too many clients", context="Run the nightly import, on 32 workers.")
+...     guidance = repository.guidance_for("Catch up on the nightly imports, with 64 workers.")
 """
 
 from typing import TYPE_CHECKING

@@ -173,7 +173,7 @@ class AsyncErrorPatternRepository:
         return await self._sessions.read(match.match_context, context, limit=limit)
 
     async def rank_context(self, context: str, *, limit: int | None = 10, min_score: float = 0.0) -> list[PatternMatch]:
-        """Return the patterns that the context resembles, best first, with score and matched keywords.
+        """Return the patterns that the context resembles, best first, with scores and the evidence for them.
 
         `limit` bounds their number, None gives all; matches that score less than `min_score` are left out.
         """
@@ -195,14 +195,14 @@ class AsyncErrorPatternRepository:
         return await self._sessions.read(statistics.statistics, top=top)
 
     async def check_index(self, *, progress: Callable[[int], object] | None = None) -> int:
-        """Compare the keyword index with the patterns; return the number of patterns for which it is wrong.
+        """Compare the index with the patterns; return the number of patterns for which it is wrong.
 
         `progress` is called after each batch with the number of its patterns.
         """
         return await self._sessions.in_batches(False, reindex.CHECK, progress)
 
     async def reindex(self, *, progress: Callable[[int], object] | None = None) -> int:
-        """Repair the keyword index; return the number of patterns for which it was wrong.
+        """Repair the index; return the number of patterns for which it was wrong.
 
         `progress` is called after each batch with the number of its patterns.
         """

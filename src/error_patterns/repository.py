@@ -202,12 +202,12 @@ class ErrorPatternRepository:
         return self._sessions.read(match.match_context, context, limit=limit)
 
     def rank_context(self, context: str, *, limit: int | None = 10, min_score: float = 0.0) -> list[PatternMatch]:
-        """Return the patterns of which a keyword, or the text, occurs in the context, best first.
+        """Return the patterns that the context resembles, best first, each with its score and the evidence for it.
 
         Args:
-            context: Any text: a plan, a command, a log, a traceback.
-            limit: The number of matches at most; None for all. With a limit, some hundred patterns at most are scored:
-                those with the rarest terms of the context, by the rule of `error_patterns.matching.ranking`.
+            context: Any text: a plan, a command, a log, a traceback. It need not quote a failure.
+            limit: The number of matches at most; None for all. With a limit, few patterns are scored: those with the
+                heaviest terms of the context, by the rule of `error_patterns.matching.ranking`.
             min_score: Leave out matches with a lower score. `RELEVANT_SCORE` keeps those worth an agent's attention.
         """
         return self._sessions.read(match.rank_context, context, limit=limit, min_score=min_score)
@@ -232,7 +232,7 @@ class ErrorPatternRepository:
         return self._sessions.read(statistics.statistics, top=top)
 
     def check_index(self, *, progress: Callable[[int], object] | None = None) -> int:
-        """Compare the keyword index with the patterns; return the number of patterns for which it is wrong.
+        """Compare the index with the patterns; return the number of patterns for which it is wrong.
 
         Only statements that bypass the unit of work of a session can make it wrong. Each batch of patterns is a call of
         its own; `progress` is called behind it with the number of its patterns.
@@ -240,7 +240,7 @@ class ErrorPatternRepository:
         return self._sessions.in_batches(False, reindex.CHECK, progress)
 
     def reindex(self, *, progress: Callable[[int], object] | None = None) -> int:
-        """Repair the keyword index; return the number of patterns for which it was wrong. See `check_index`."""
+        """Repair the index; return the number of patterns for which it was wrong. See `check_index`."""
         return self._sessions.in_batches(True, reindex.REINDEX, progress)
 
     def refingerprint(self, *, progress: Callable[[int], object] | None = None) -> int:

@@ -1,6 +1,6 @@
 """The same calls as somebody writes them by hand with SQLModel, on the table of this package.
 
-The listeners of the table keep the keyword index here too, and `error_patterns.failures` reads the failures, so that
+The listeners of the table keep the index here too, and `error_patterns.failures` reads the failures, so that
 the same is done.
 """
 

@@ -36,9 +36,14 @@ class Language:
             historical_failures=[
                 f"{words[0].title()}Error: {' '.join(words[1:])} at line {self._random.randint(1, 999)}"
             ],
+            historical_contexts=[self.attempt()],
             preventive_checks=[" ".join(self.words(8))],
             frequency=self._random.randint(1, 1_000),
         )
+
+    def attempt(self) -> str:
+        """A plan, and a command."""
+        return f"{' '.join(self.words(12))}\n$ {' '.join(self.words(6))}"
 
     def patterns(self, count: int) -> Iterator[ErrorPattern]:
         return (self.pattern() for _ in range(count))

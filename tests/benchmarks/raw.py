@@ -16,7 +16,7 @@ from typing_extensions import override
 from benchmarks.stores import Store
 from benchmarks.subjects import PAGE, Call
 from error_patterns import ErrorPattern, failures
-from error_patterns.matching.phrases import phrases_at
+from error_patterns.matching.phrases import Phrase, phrases_at
 
 COLUMNS = tuple(ErrorPattern.model_fields)
 _NAMES = ", ".join(COLUMNS)
@@ -227,11 +227,13 @@ def opened(store: Store) -> Raw:
     return RawSQLite(store) if store.is_sqlite else RawPostgreSQL(store)
 
 
+def _indexed(pattern: ErrorPattern) -> list[Phrase]:
+    return phrases_at(pattern.pattern, pattern.keywords, pattern.historical_failures, pattern.historical_contexts)
+
+
 def _phrases(pattern: ErrorPattern) -> Row:
-    return pattern.pattern_id, json.dumps(phrases_at(pattern.pattern, pattern.keywords))
+    return pattern.pattern_id, json.dumps(_indexed(pattern))
 
 
 def _postings(pattern: ErrorPattern) -> list[Row]:
-    return [
-        (phrase.term, phrase.position, pattern.pattern_id) for phrase in phrases_at(pattern.pattern, pattern.keywords)
-    ]
+    return [(phrase.term, phrase.position, pattern.pattern_id) for phrase in _indexed(pattern)]

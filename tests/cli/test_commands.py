@@ -109,28 +109,68 @@ class TestRecord:
         assert (outcome.status, "no-such-file" in outcome.err) == (1, True)
 
 
+@pytest.fixture
+def foreseen(repository: ErrorPatternRepository) -> ErrorPattern:
+    """A recorded failure with what was being attempted."""
+    return repository.record_failure(
+        "FATAL: sorry, too many clients already",
+        context="Run the nightly import with 32 workers.",
+        preventive_checks=["Connect through PgBouncer."],
+    )
+
+
+PLAN = "Catch up on the nightly imports of last week, with 64 workers."
+
+
 @pytest.mark.usefixtures("port")
 class TestMatch:
-    def test_prints_score_keywords_and_checks(self, run: Run, port: ErrorPattern) -> None:
-        assert run("match", "bind failed: EADDRINUSE").out == (
-            f"1.00 {port.pattern_id} Port already in use\n     matched: EADDRINUSE\n     check: Stop the old server.\n"
+    def test_prints_score_evidence_keywords_and_checks(self, run: Run, port: ErrorPattern) -> None:
+        score, rest = run("match", "bind failed: EADDRINUSE").out.split(" ", 1)
+        assert 0 < float(score) < 1
+        assert rest == (
+            f"{port.pattern_id} Port already in use\n"
+            "     evidence: keywords: eaddrinus 1.00\n     matched: EADDRINUSE\n     check: Stop the old server.\n"
         )
 
-    def test_names_the_text_of_the_pattern_where_it_matched(self, run: Run) -> None:
-        assert "matched: its text" in run("match", "port already in use").out
+    def test_prints_the_words_of_the_evidence_with_their_weights(self, run: Run, foreseen: ErrorPattern) -> None:
+        printed = run("match", PLAN).out
+        assert foreseen.pattern_id in printed
+        assert re.findall("^     evidence: (.*)$", printed, re.MULTILINE)[0].startswith("foresight: nightly 0.9")
+
+    def test_prints_a_recurrence_with_the_keywords_found(self, run: Run, foreseen: ErrorPattern) -> None:
+        printed = run("match", "FATAL: sorry, too many clients in the pool").out
+        assert foreseen.pattern_id in printed
+        assert re.findall("^     evidence: ([a-z]*): sorry ", printed, re.MULTILINE) == ["recurrence"]
+        assert "     matched: sorry, too, many, clients\n" in printed
+
+    def test_prints_the_same_failure_as_such(self, run: Run, foreseen: ErrorPattern) -> None:
+        printed = run("match", foreseen.historical_failures[0]).out
+        assert "     evidence: same failure" in printed
+
+    def test_prints_no_keywords_where_the_text_of_the_pattern_matched(self, run: Run) -> None:
+        assert "matched:" not in run("match", "port already in use").out
 
     def test_prints_json_for_programs(self, run: Run, port: ErrorPattern) -> None:
         matches = run("match", "EADDRINUSE", "--json").json
         assert isinstance(matches, list)
-        assert [(m["score"], m["matched_keywords"], m["pattern"]["pattern_id"]) for m in matches] == [
-            (1.0, ["EADDRINUSE"], port.pattern_id)
-        ]
+        (printed,) = matches
+        assert (printed["matched_keywords"], printed["evidence"]) == (["EADDRINUSE"], "keywords")
+        assert printed["pattern"]["pattern_id"] == port.pattern_id
+        assert 0 < printed["score"] < 1
+
+    def test_prints_json_with_the_words_and_their_weights(
+        self, run: Run, repository: ErrorPatternRepository, foreseen: ErrorPattern
+    ) -> None:
+        printed = json.loads(run("match", PLAN, "--json").out)[0]
+        (found, *_) = repository.rank_context(PLAN)
+        assert found.pattern == foreseen
+        assert (printed["evidence"], printed["words"]) == ("foresight", found.words)
 
     def test_prints_nothing_where_nothing_matches(self, run: Run) -> None:
         assert run("match", "all is well") == Outcome(0, "", "")
 
-    def test_reads_standard_input(self, run: Run) -> None:
-        assert run("match", stdin="EADDRINUSE").out.startswith("1.00 ")
+    def test_reads_standard_input(self, run: Run, port: ErrorPattern) -> None:
+        assert f" {port.pattern_id} " in run("match", stdin="EADDRINUSE").out
 
     def test_leaves_out_matches_with_a_lower_score(self, run: Run, repository: ErrorPatternRepository) -> None:
         repository.create(ErrorPattern(pattern="other", keywords=["bind", "socket", "listen"]))
@@ -138,6 +178,40 @@ class TestMatch:
 
     def test_prints_no_more_than_the_limit(self, run: Run) -> None:
         assert run("match", "EADDRINUSE", "--limit", "0").out == ""
+
+
+class TestGuide:
+    @pytest.mark.parametrize("arguments", [[PLAN], ["-"], []])
+    def test_prints_exactly_the_guidance(
+        self, run: Run, repository: ErrorPatternRepository, foreseen: ErrorPattern, arguments: list[str]
+    ) -> None:
+        guidance = repository.guidance_for(PLAN)
+        assert foreseen.preventive_checks[0] in guidance
+        assert run("guide", *arguments, stdin=PLAN) == Outcome(0, f"{guidance}\n", "")
+
+    @pytest.mark.usefixtures("foreseen")
+    def test_takes_the_context_from_a_file(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "plan.md").write_text(PLAN)
+        assert run("guide", "--file", str(tmp_path / "plan.md")) == run("guide", PLAN)
+
+    @pytest.mark.usefixtures("foreseen")
+    def test_prints_nothing_where_nothing_is_worth_telling(self, run: Run) -> None:
+        assert run("guide", "Count the clients of last week.") == Outcome(0, "", "")
+
+    @pytest.mark.usefixtures("foreseen", "port")
+    def test_prints_no_more_patterns_than_the_limit(self, run: Run) -> None:
+        text = f"{PLAN} Retry where it ends with EADDRINUSE."
+        assert run("guide", text).out.count("\nfailure: ") == 2
+        assert run("guide", text, "--limit", "1").out.count("\nfailure: ") == 1
+
+    @pytest.mark.usefixtures("foreseen")
+    def test_prints_no_more_characters_than_asked(self, run: Run) -> None:
+        whole = run("guide", PLAN).out.strip()
+        assert run("guide", PLAN, "--max-characters", str(len(whole))).out == f"{whole}\n"
+        assert run("guide", PLAN, "--max-characters", str(len(whole) - 1)).out == ""
+
+    def test_refuses_a_negative_length_as_wrong_usage(self, run: Run) -> None:
+        assert run("guide", PLAN, "--max-characters", "-1").status == 2
 
 
 class TestList:
@@ -232,9 +306,7 @@ class TestDb:
         assert run("db", "current", "--database-url", "sqlite://").out == "none\n"
 
     def test_check_accepts_a_migrated_database(self, run: Run) -> None:
-        assert run("db", "check").out == (
-            f"at revision {migrate.head()}, as declared; the keywords of 0 patterns are indexed\n"
-        )
+        assert run("db", "check").out == (f"at revision {migrate.head()}, as declared; 0 patterns are indexed\n")
 
     def test_check_names_the_command_that_upgrades(self, run: Run) -> None:
         outcome = run("db", "check", "--database-url", "sqlite://")
@@ -262,7 +334,7 @@ class TestIndex:
         outcome = run("db", "check")
         assert (outcome.status, outcome.err) == (
             1,
-            "error: the keyword index is wrong for 1 patterns; run: error-patterns db reindex\n",
+            "error: the index is wrong for 1 patterns; run: error-patterns db reindex\n",
         )
 
     @pytest.mark.usefixtures("unindexed")
@@ -342,11 +414,18 @@ class TestDemo:
         assert "seen 1x" in processes[0]
 
     def test_counts_the_same_failure_from_another_path(self, processes: list[str]) -> None:
-        assert processes[0].split()[1] != processes[1].split()[1]
+        first, second = (re.findall("^It ran (.*), which failed:$", process, re.MULTILINE) for process in processes[:2])
+        assert first != second
         assert "seen 2x" in processes[1]
 
-    def test_gives_the_next_process_the_check(self, processes: list[str]) -> None:
-        assert "check first: Ask the model for strict JSON" in processes[2]
+    def test_warns_the_next_process_of_a_plan_that_does_not_quote_the_error(self, processes: list[str]) -> None:
+        plan, _, guidance = processes[2].partition("and gets this guidance:")
+        assert "JSON" not in plan
+        assert "check first: Ask the model for strict JSON" in guidance
+        assert "resembles an earlier attempt: " in guidance
+
+    def test_gives_no_guidance_for_an_unrelated_plan(self, processes: list[str]) -> None:
+        assert processes[3].endswith("\nand gets no guidance\n")
 
     def test_creates_a_file_and_names_it(self, demo: subprocess.CompletedProcess[str]) -> None:
         assert Path(demo.stdout.splitlines()[0].removeprefix("the database: ")).is_file()

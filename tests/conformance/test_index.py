@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import Engine, delete, insert, update
 from sqlalchemy.sql.expression import Executable
 
-from calls import a_pattern, keywords_found
+from calls import Undo, a_pattern, keywords_found
 from error_patterns import ErrorPattern, ErrorPatternRepository
 from error_patterns.database.sessions import BATCH_SIZE
+from error_patterns.matching.phrases import ATTEMPTS, FAILURE
 from error_patterns.models.pattern_index import indexed_phrases, postings
 from error_patterns.operations import reindex
 
@@ -35,7 +36,7 @@ DAMAGES = {
     "a posting of a number behind all": Damage(insert(postings).values(term="x", number=2**31 - 1, position=0)),
     "phrases are gone": Damage(delete(indexed_phrases), mistakes=2),  # the pattern has none, its postings are nobody's
     "phrases are of other lengths": Damage(
-        update(indexed_phrases).values(phrases=[["redis is gone", -1, 3], ["redis", 0, 7]])
+        update(indexed_phrases).values(phrases=[["redis is gone", -1, 3, 1], ["redis", 0, 7, 1]])
     ),
     "phrases are empty": Damage(update(indexed_phrases).values(phrases=[]), mistakes=2),
 }
@@ -51,7 +52,7 @@ def add_phrases_of_nobody(engine: Engine, pattern_id: str) -> None:
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":  # SQLite looks at foreign keys where it is told to
             connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-        row = {"number": 9, "pattern_id": pattern_id, "phrases": [["x", 0, 1]]}
+        row = {"number": 9, "pattern_id": pattern_id, "phrases": [["x", 0, 1, 1]]}
         connection.execute(insert(indexed_phrases).values(row))
         connection.execute(insert(postings).values(term="x", number=9, position=0))
 
@@ -122,3 +123,65 @@ class TestIndex:
     ) -> None:
         add_phrases_of_nobody(engine, pattern_id)
         assert (repository.check_index(), repository.reindex(), repository.check_index()) == (1, 1, 0)
+
+
+class TestRecorded:
+    """What the index has of a failure and of what was attempted."""
+
+    @pytest.fixture
+    def recorded(self, repository: ErrorPatternRepository) -> ErrorPattern:
+        return repository.record_failure("KafkaError: gone", context="rebalance the consumers", keywords=[])
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            Damage(delete(postings).where(postings.c.position == FAILURE)),
+            Damage(delete(postings).where(postings.c.position == ATTEMPTS)),
+            Damage(update(ErrorPattern).values(historical_failures=["RedisError: gone"])),
+            Damage(update(ErrorPattern).values(historical_contexts=["flush the cache"])),
+        ],
+        ids=["words of failures are gone", "words of attempts are gone", "failures changed", "attempts changed"],
+    )
+    def test_that_is_wrong_is_seen_and_mended(
+        self, repository: ErrorPatternRepository, recorded: ErrorPattern, engine: Engine, damage: Damage
+    ) -> None:
+        inflict(engine, damage)
+        assert (repository.check_index(), repository.reindex(), repository.check_index()) == (1, 1, 0)
+
+    @pytest.mark.parametrize("context", ["rebalance the consumers", "what of Kafka?"])
+    def test_that_was_mended_is_found(
+        self, repository: ErrorPatternRepository, recorded: ErrorPattern, engine: Engine, context: str
+    ) -> None:
+        inflict(engine, FORGOTTEN)
+        assert repository.match_context(context) == []
+        repository.reindex()
+        assert repository.match_context(context) == [recorded]
+
+    def test_with_another_context_is_indexed_anew(
+        self, repository: ErrorPatternRepository, recorded: ErrorPattern, engine: Engine
+    ) -> None:
+        inflict(engine, FORGOTTEN)
+        repository.record_failure("KafkaError: gone", context="drop a partition")
+        assert repository.check_index() == 0
+        assert [p.pattern_id for p in repository.match_context("drop partition 7")] == [recorded.pattern_id]
+
+    def test_again_leaves_the_index_as_it_is(
+        self, repository: ErrorPatternRepository, recorded: ErrorPattern, engine: Engine
+    ) -> None:
+        inflict(engine, FORGOTTEN)
+        repository.record_failure("KafkaError: gone", context="rebalance the consumers")
+        assert repository.check_index() == 1
+
+    def test_with_another_context_is_found_in_the_transaction_and_not_if_that_is_undone(
+        self, repository: ErrorPatternRepository, recorded: ErrorPattern
+    ) -> None:
+        def attempt_something_else() -> None:
+            with repository.transaction() as together:
+                together.record_failure("KafkaError: gone", context="drop a partition")
+                assert [p.pattern_id for p in together.match_context("drop partition 7")] == [recorded.pattern_id]
+                raise Undo
+
+        with pytest.raises(Undo):
+            attempt_something_else()
+        assert repository.match_context("drop partition 7") == []
+        assert repository.check_index() == 0

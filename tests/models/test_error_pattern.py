@@ -217,10 +217,11 @@ class TestFields:
     def test_each_pattern_gets_an_id_of_its_own(self) -> None:
         assert len({make().pattern_id for _ in range(100)}) == 100
 
-    def test_cut_failure_is_4000_characters_with_a_visible_mark(self) -> None:
-        mark = " […cut, 5,000 characters in all]"
-        cut = make(historical_failures=["x" * 5_000]).historical_failures
-        assert cut == ["x" * (4_000 - len(mark)) + mark]
+    def test_cut_failure_is_4000_characters_with_its_beginning_and_its_end(self) -> None:
+        mark = " […cut, 5,000 characters in all] "
+        (cut,) = make(historical_failures=["a" * 2_500 + "z" * 2_500]).historical_failures
+        kept = 4_000 - len(mark)
+        assert cut == "a" * (kept - kept // 2) + mark + "z" * (kept // 2)
 
     def test_cut_context_is_2000_characters_with_its_beginning_and_its_end(self) -> None:
         mark = " […cut, 5,000 characters in all] "

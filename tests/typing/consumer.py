@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 from datetime import datetime
-from typing import assert_type
+from typing import Literal, assert_type
 
 from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -43,6 +43,8 @@ def by_url(url: str) -> str:
         assert_type(repository.delete(pattern.pattern_id), bool)
         matches = repository.rank_context("a plan", min_score=RELEVANT_SCORE)
         assert_type(matches, list[PatternMatch])
+        assert_type(matches[0].evidence, Literal["same failure", "recurrence", "foresight", "keywords"])
+        assert_type(matches[0].words, dict[str, float])
         return render_guidance(matches)
 
 

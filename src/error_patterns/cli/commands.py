@@ -115,7 +115,10 @@ def match(
     as_json: AsJson = False,
     database_url: DatabaseUrl = DEFAULT_URL,
 ) -> None:
-    """Print the known failures that a context resembles, best first, with their preventive checks."""
+    """Print the known failures that a context resembles, best first, and explain each score.
+
+    Each has its evidence, the words that it rests on with their weights, the keywords found, and the preventive checks.
+    """
     context = read_text(text, file)
     with ErrorPatternRepository.open(database_url) as repository:
         matches = repository.rank_context(context, limit=limit, min_score=min_score)
@@ -124,9 +127,28 @@ def match(
         return
     for found in matches:
         typer.echo(f"{found.score:.2f} {found.pattern.pattern_id} {shorten(found.pattern.pattern)}")
-        typer.echo(f"     matched: {shorten(', '.join(found.matched_keywords) or 'its text')}")
+        words = ", ".join(f"{word} {weight:.2f}" for word, weight in found.words.items())
+        typer.echo(f"     evidence: {shorten(f'{found.evidence}: {words}' if words else found.evidence)}")
+        if found.matched_keywords:
+            typer.echo(f"     matched: {shorten(', '.join(found.matched_keywords))}")
         for preventive_check in found.pattern.preventive_checks:
             typer.echo(f"     check: {one_line(preventive_check)}")
+
+
+@app.command()
+def guide(
+    text: TextArgument = None,
+    file: TextFile = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=0, help="The greatest number of patterns.")] = 5,
+    max_characters: Annotated[int, typer.Option(min=0, help="The greatest length of the text.")] = 2000,
+    database_url: DatabaseUrl = DEFAULT_URL,
+) -> None:
+    """Print what an agent is to read before it acts on a context; nothing if nothing known is worth telling."""
+    context = read_text(text, file)
+    with ErrorPatternRepository.open(database_url) as repository:
+        guidance = repository.guidance_for(context, limit=limit, max_characters=max_characters)
+    if guidance:
+        typer.echo(guidance)
 
 
 @app.command(name="list")
@@ -226,7 +248,7 @@ def stats(
 def demo(
     file: Annotated[Path | None, typer.Option("--file", "-f", help="The database file; default: a new one.")] = None,
 ) -> None:
-    """Show the library at work in three processes: two record the same failure, the third is warned of it."""
+    """Show the library at work in three processes: two record a failure, and the third is warned of it."""
     path = file or Path(tempfile.mkdtemp(prefix="error-patterns-")) / "demo.db"
     url = URL.create("sqlite", database=str(path)).render_as_string()
     migrate.upgrade(url)

@@ -1,4 +1,4 @@
-"""The commands `error-patterns db`: the schema, the keyword index and the fingerprints."""
+"""The commands `error-patterns db`: the schema, the index and the fingerprints."""
 
 import typer
 
@@ -6,7 +6,7 @@ from error_patterns import migrate
 from error_patterns.cli.terminal import DEFAULT_URL, DatabaseUrl, fail, progress_bar
 from error_patterns.repository import ErrorPatternRepository
 
-db: typer.Typer = typer.Typer(help="Maintain the schema, keyword index and fingerprints.", no_args_is_help=True)
+db: typer.Typer = typer.Typer(help="Maintain the schema, the index and the fingerprints.", no_args_is_help=True)
 
 
 @db.command()
@@ -24,25 +24,25 @@ def current(database_url: DatabaseUrl = DEFAULT_URL) -> None:
 
 @db.command(name="check")
 def check_database(database_url: DatabaseUrl = DEFAULT_URL) -> None:
-    """Compare the schema and the keyword index with what this version needs; exit with 1 if they differ."""
+    """Compare the schema and the index with what this version needs; exit with 1 if they differ."""
     differences = migrate.check(database_url)
     if differences:
         fail(f"the schema differs from the declared one: {'; '.join(differences)}")
     with ErrorPatternRepository.open(database_url, migrate=False) as repository:
         total = repository.count()
-        with progress_bar("checking the keyword index", total) as progress:
+        with progress_bar("checking the index", total) as progress:
             wrong = repository.check_index(progress=progress)
     if wrong:
-        fail(f"the keyword index is wrong for {wrong} patterns; run: error-patterns db reindex")
-    typer.echo(f"at revision {migrate.head()}, as declared; the keywords of {total} patterns are indexed")
+        fail(f"the index is wrong for {wrong} patterns; run: error-patterns db reindex")
+    typer.echo(f"at revision {migrate.head()}, as declared; {total} patterns are indexed")
 
 
 @db.command()
 def reindex(database_url: DatabaseUrl = DEFAULT_URL) -> None:
-    """Repair the keyword index where it is wrong, as after SQL of your own."""
+    """Repair the index where it is wrong, as after SQL of your own."""
     with ErrorPatternRepository.open(database_url) as repository:
         total = repository.count()
-        with progress_bar("repairing the keyword index", total) as progress:
+        with progress_bar("repairing the index", total) as progress:
             repaired = repository.reindex(progress=progress)
     typer.echo(f"checked {total} patterns, repaired {repaired}")
 

@@ -1,4 +1,4 @@
-"""The demo: two processes record the same failure, and a third is warned before it repeats the mistake."""
+"""The demo: two processes record the same failure, and a third is warned before it makes the same mistake."""
 
 import subprocess
 import sys
@@ -17,11 +17,10 @@ def load_settings(reply):
 
 load_settings("{'retries': 3}")
 """
+_ATTEMPT = "Ask the model for the settings of the job, and load its reply."
 _CHECK = "Ask the model for strict JSON, and validate its reply before json.loads."
-_CONTEXT = """\
-Plan: call the model, parse its reply with json.loads in load_settings, store the settings.
-The last attempt ended with JSONDecodeError: Expecting property name enclosed in double quotes.
-"""
+_PLAN = "Let the model choose how often the job retries, and store its reply as the new settings."
+_OTHER_PLAN = "Resize the product images, and upload them to the bucket of the shop."
 
 # By -c, as -m would run a module that the package has imported already.
 _PROCESS = "from error_patterns.cli.demo import run_process; run_process()"
@@ -50,11 +49,13 @@ def _record_failing_job(number: str, repository: ErrorPatternRepository) -> None
         job = Path(folder) / "job.py"
         job.write_text(_JOB, encoding="utf-8")
         failed = subprocess.run([sys.executable, job], capture_output=True, text=True, check=False)  # noqa: S603 - as above
-    pattern = repository.record_failure(failed.stderr, preventive_checks=[_CHECK])
-    typer.echo(f"process {number} ran {job}, which failed:\n\n{failed.stderr}")
+    pattern = repository.record_failure(failed.stderr, context=_ATTEMPT, preventive_checks=[_CHECK])
+    typer.echo(f"process {number} attempted this:\n\n{_ATTEMPT}\n\nIt ran {job}, which failed:\n\n{failed.stderr}")
     typer.echo(f"recorded as {pattern.pattern_id}, seen {pattern.frequency}x\n")
 
 
 def _ask_for_guidance(number: str, repository: ErrorPatternRepository) -> None:
-    typer.echo(f"process {number} is about to do this:\n\n{_CONTEXT}\nand gets this guidance:\n")
-    typer.echo(repository.guidance_for(_CONTEXT))
+    for plan in (_PLAN, _OTHER_PLAN):
+        guidance = repository.guidance_for(plan)
+        typer.echo(f"process {number} is about to do this:\n\n{plan}\n")
+        typer.echo(f"and gets this guidance:\n\n{guidance}\n" if guidance else "and gets no guidance")

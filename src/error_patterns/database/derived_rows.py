@@ -8,12 +8,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, event, select
 from sqlalchemy import inspect as sa_inspect
-from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm import AttributeState, Mapper, Session
 from sqlmodel import col
 
 from error_patterns.database.dialects import is_element
 from error_patterns.database.index_statements import as_json, dialect_of, statements_for
-from error_patterns.matching.phrases import Phrase, phrases_at
+from error_patterns.matching.phrases import Phrase, indexed_failure, phrases_at
 from error_patterns.models import ErrorPattern
 from error_patterns.models.checked_list import JSON_ARRAY
 from error_patterns.models.fingerprint_aliases import fingerprint_aliases
@@ -28,7 +28,13 @@ _ERASE_ALIASES = delete(fingerprint_aliases).where(is_element(fingerprint_aliase
 
 def insert_index(connection: Connection | Session, patterns: Iterable[ErrorPattern]) -> None:
     """Write the phrases of patterns that have no other phrases yet, and the postings of these."""
-    write_phrases(connection, {p.pattern_id: phrases_at(p.pattern, p.keywords) for p in patterns})
+    write_phrases(
+        connection,
+        {
+            p.pattern_id: phrases_at(p.pattern, p.keywords, p.historical_failures, p.historical_contexts)
+            for p in patterns
+        },
+    )
 
 
 def write_phrases(connection: Connection | Session, phrases: Mapping[str, Sequence[Phrase]]) -> None:
@@ -77,9 +83,18 @@ def _index_inserted(mapper: Mapper[ErrorPattern], connection: Connection, target
 @event.listens_for(ErrorPattern, "after_update")
 def _index_updated(mapper: Mapper[ErrorPattern], connection: Connection, target: ErrorPattern) -> None:
     attributes = sa_inspect(target).attrs
-    if attributes.keywords.history.has_changes() or attributes.pattern.history.has_changes():
+    indexed = (attributes.pattern, attributes.keywords, attributes.historical_contexts)
+    if any(attribute.history.has_changes() for attribute in indexed) or _is_other_failure(
+        attributes.historical_failures
+    ):
         erase_postings(connection, [target.pattern_id])
         insert_index(connection, [target])
+
+
+def _is_other_failure(failures: AttributeState) -> bool:
+    """Return whether the failure whose words are indexed is another one than before."""
+    before, after = ([*changed] for changed in (failures.history.deleted or (), failures.history.added or ()))
+    return bool(after) and indexed_failure(after[0]) != indexed_failure(before[0] if before else ())
 
 
 @event.listens_for(ErrorPattern, "before_delete")

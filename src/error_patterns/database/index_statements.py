@@ -2,7 +2,8 @@
 
 Lists are sent as one JSON parameter each: databases limit the number of parameters, and drivers take longer to adapt
 a list. PostgreSQL does not know how long such a list is, nor how common its terms are. `OFFSET 0` and `ORDER BY` keep
-it to a look-up in an index for each item, whatever its statistics say. `LIMIT -1` keeps SQLite from counting twice.
+it to a look-up in an index for each item, whatever its statistics say. Both databases go through such a list in its
+order, and stop reading at a `LIMIT`: to sort what was read would mean to read all of it.
 """
 
 import json
@@ -39,13 +40,8 @@ class IndexStatements(NamedTuple):
 
 _SQLITE = IndexStatements(
     frequencies=text("""
-        SELECT term, frequency FROM (
-            SELECT asked.value AS term, (
-                SELECT count(*) FROM (SELECT 1 FROM error_pattern_postings WHERE term = asked.value LIMIT :at_most)
-            ) AS frequency
-            FROM json_each(:terms) AS asked LIMIT -1
-        )
-        WHERE frequency > 0
+        SELECT value, (SELECT count(*) FROM (SELECT 1 FROM error_pattern_postings WHERE term = value LIMIT :at_most))
+        FROM json_each(:terms) WHERE EXISTS (SELECT 1 FROM error_pattern_postings WHERE term = value)
     """),
     heaviest=text("""
         SELECT number FROM (
@@ -60,7 +56,7 @@ _SQLITE = IndexStatements(
                         ORDER BY number DESC, position DESC LIMIT :remaining
                     )
                 )) AS posting
-                ORDER BY asked.id, posting.id LIMIT :remaining
+                LIMIT :remaining
             )
         )
         GROUP BY number ORDER BY sum(weight) DESC, number DESC LIMIT :at_most
@@ -127,12 +123,12 @@ _POSTGRESQL = IndexStatements(
             ) AS posting
             UNION ALL (
                 SELECT posting.number, CAST(asked.weight AS integer)
-                FROM json_each_text(CAST(:newest AS json)) WITH ORDINALITY AS asked (term, weight, rank)
+                FROM json_each_text(CAST(:newest AS json)) AS asked (term, weight)
                 CROSS JOIN LATERAL (
-                    SELECT number, position FROM error_pattern_postings AS posting WHERE posting.term = asked.term
+                    SELECT number FROM error_pattern_postings AS posting WHERE posting.term = asked.term
                     ORDER BY number DESC, position DESC LIMIT :remaining
                 ) AS posting
-                ORDER BY asked.rank, posting.number DESC, posting.position DESC LIMIT :remaining
+                LIMIT :remaining
             )
         ) AS followed
         GROUP BY number ORDER BY sum(weight) DESC, number DESC LIMIT :at_most

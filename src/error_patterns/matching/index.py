@@ -20,10 +20,10 @@ class Followed(NamedTuple):
 
 
 class IndexedPattern(NamedTuple):
-    """All that the score of a pattern depends on: of each phrase the term, the position and the number of words."""
+    """All that the score of a pattern depends on: see `error_patterns.matching.phrases.Phrase`."""
 
     pattern_id: str
-    phrases: Sequence[tuple[str, int, int]]
+    phrases: Sequence[tuple[str, int, int, int]]
 
 
 class Seen(NamedTuple):

@@ -8,22 +8,23 @@ equals. A posting weighs as much as its term, in whole millionths. Scores are ex
 as well.
 """
 
-import heapq
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import NamedTuple
 
+from error_patterns.matching.evidence import shown_by
 from error_patterns.matching.index import Followed, Index, Seen
-from error_patterns.matching.score import COMMON_TERM, Candidate, weigh
-from error_patterns.text.words import Words
+from error_patterns.matching.score import SAME_FAILURE_SCORE, Candidate, Kind, Question
+from error_patterns.matching.weights import COMMON_TERM, dampen, heaviest_first, phrase_weight
+from error_patterns.text.words import Words, single_words
 
 FOLLOWED = 1_000
 """The number of postings that a question with a limit follows to their patterns."""
 
-CANDIDATES = 100
-"""The number of patterns that a question with a limit scores. 200 find no more of the labelled failures first."""
+CANDIDATES = 24
+"""The number of patterns that a question with a limit scores. 32 find no more of the labelled failures first."""
 
 _FIRST_VERIFIED = 16
 """The number of candidates that the first verification looks at; each further one looks at twice as many."""
@@ -36,39 +37,72 @@ _GONE = Seen(0, _END_OF_TIME)  # deleted by another transaction since its phrase
 
 
 class Found(NamedTuple):
-    """A pattern that a context resembles, its score, and the positions of the keywords that occur, in order."""
+    """A pattern that a context resembles, and why.
+
+    Attributes:
+        pattern_id: Its id.
+        score: The probability that it is worth telling.
+        positions: The positions of the keywords that occur, in order.
+        kind: The kind of the strongest evidence.
+        words: The words that this evidence rests on, the heaviest first.
+    """
 
     pattern_id: str
     score: float
     positions: Sequence[int]
+    kind: Kind
+    words: Sequence[str]
 
 
-class _Question(NamedTuple):
-    """The words of a context, how often the index has their terms, and the bounds of the answer."""
+class Context(NamedTuple):
+    """A context, as it was read.
 
-    words: Words
-    frequencies: dict[str, int]
+    Attributes:
+        text: All of it.
+        attempt: The part that tells what is about to be attempted.
+        failed: The words that a failure in it draws attention to; empty where it shows none.
+        same: The id of the pattern whose fingerprint that failure has.
+    """
+
+    text: str
+    attempt: str
+    failed: Sequence[str] = ()
+    same: str | None = None
+
+
+class _Bounds(NamedTuple):
     limit: int | None
     min_score: float
 
 
-def rank(index: Index, context: str, *, limit: int | None, min_score: float) -> list[Found]:
+def rank(index: Index, context: Context, *, limit: int | None, min_score: float) -> list[Found]:
     """Return the patterns that the context resembles, by score, weight found, frequency, `last_seen`, id."""
-    words = Words(context)
+    words = Words(context.text)
     frequencies = index.document_frequencies(words.terms(), at_most=COMMON_TERM)
-    question = _Question(words, frequencies, limit, min_score)
-    numbers = _find_candidates(index, question)
+    failed = frozenset[str]().union(*map(single_words, context.failed))
+    shown = shown_by(words.single(), failed, single_words(context.attempt))
+    question = Question(words, shown, frequencies, context.same)
+    bounds = _Bounds(limit, min_score)
+    numbers = _find_candidates(index, frequencies, limit)
     best: list[Candidate] = []
     for start in range(0, len(numbers), _BATCH_SIZE):
-        more = _score_best(index, question, numbers[start : start + _BATCH_SIZE])
+        more = _score_best(index, question, bounds, numbers[start : start + _BATCH_SIZE])
         best = _select_best(sorted([*best, *more], key=attrgetter("sort_key")), limit)
-    best = _order_equals(index, best)[:limit]
-    return [Found(candidate.pattern_id, candidate.score, candidate.keyword_positions()) for candidate in best]
+    found = [_found(candidate) for candidate in _order_equals(index, best)]
+    is_first = bool(found) and found[0].pattern_id == context.same
+    if context.same is not None and not is_first and min_score <= SAME_FAILURE_SCORE:  # other patterns share more
+        found = [Found(context.same, SAME_FAILURE_SCORE, (), "same failure", ()), *found]
+    return found[:limit]
 
 
-def _find_candidates(index: Index, question: _Question) -> Sequence[int]:
+def _found(candidate: Candidate) -> Found:
+    """Tell what was found of a candidate, with its words in order."""
+    kind, score, words = candidate.evidence
+    return Found(candidate.pattern_id, score, candidate.keyword_positions(), kind, heaviest_first(words))
+
+
+def _find_candidates(index: Index, frequencies: Mapping[str, int], limit: int | None) -> Sequence[int]:
     """Return all patterns that have one of the terms, or those that a question with a limit scores."""
-    _, frequencies, limit, _ = question
     if not frequencies:
         return []
     if limit is None:
@@ -76,53 +110,47 @@ def _find_candidates(index: Index, question: _Question) -> Sequence[int]:
     return index.find_heaviest(_choose_followed(frequencies, max(FOLLOWED, limit)), at_most=max(CANDIDATES, limit))
 
 
-def _choose_followed(frequencies: dict[str, int], budget: int) -> Followed:
+def _choose_followed(frequencies: Mapping[str, int], budget: int) -> Followed:
     """Choose the postings that a question with a limit follows."""
-
-    def order(term: str) -> tuple[bool, float, str]:
-        return frequencies[term] >= COMMON_TERM, -_weight_of(term, frequencies), term
-
+    terms = [(frequency >= COMMON_TERM, -_weight_of(term, frequency), term) for term, frequency in frequencies.items()]
+    terms.sort()
     whole: dict[str, int] = {}
     newest: dict[str, int] = {}
     remaining = uncovered = budget
-    for term in heapq.nsmallest(budget, frequencies, key=order):  # each has a posting at least
-        frequency, weight = frequencies[term], round(_weight_of(term, frequencies) * 1_000_000)
-        if not newest and frequency < COMMON_TERM and frequency <= remaining:
-            whole[term] = weight
+    for is_common, weight, term in terms:
+        in_millionths, frequency = round(-weight * 1_000_000), frequencies[term]
+        if not newest and not is_common and frequency <= remaining:
+            whole[term] = in_millionths
             remaining -= frequency
         else:
-            newest[term] = weight
+            newest[term] = in_millionths
         uncovered -= frequency  # a common term may have more
         if uncovered <= 0:
             break
     return Followed(whole, newest, remaining)
 
 
-def _weight_of(term: str, frequencies: dict[str, int]) -> float:
-    return weigh(frequencies[term], term.count(" ") + 1)
+def _weight_of(term: str, frequency: int) -> float:
+    return phrase_weight(term) * dampen(frequency)
 
 
-def _score_best(index: Index, question: _Question, numbers: Sequence[int]) -> list[Candidate]:
+def _score_best(index: Index, question: Question, bounds: _Bounds, numbers: Sequence[int]) -> list[Candidate]:
     """Score these patterns; return the best by `sort_key`, and all that equal the last of them.
 
     Long phrases are verified only if they would bring a candidate among the best.
     """
-    words, frequencies, limit, min_score = question
-    patterns = index.fetch_phrases(numbers)
-    terms = frequencies.keys()
-    others = {term for pattern in patterns for term, _, _ in pattern.phrases} - terms
-    frequencies = frequencies | index.document_frequencies(others, at_most=COMMON_TERM)
-    candidates = [Candidate(pattern, terms, frequencies) for pattern in patterns]
+    limit, min_score = bounds
+    candidates = [Candidate(pattern, question) for pattern in index.fetch_phrases(numbers)]
     looked_at = len(candidates) if limit is None else max(min(limit, len(candidates)), _FIRST_VERIFIED)
     while True:
-        candidates = sorted((c for c in candidates if c.occurring and c.score >= min_score), key=attrgetter("sort_key"))
+        candidates = sorted((c for c in candidates if c.occurs and c.score >= min_score), key=attrgetter("sort_key"))
         best = _select_best(candidates, limit)
         if not any(candidate.unverified for candidate in best):
             return best
         doubtful = [candidate for candidate in candidates[: max(looked_at, len(best))] if candidate.unverified]
         texts = index.fetch_texts([candidate.pattern_id for candidate in doubtful])
         for candidate in doubtful:
-            candidate.verify(words, texts.get(candidate.pattern_id, ()), frequencies)
+            candidate.verify(texts.get(candidate.pattern_id, ()))
         looked_at *= 2
 
 

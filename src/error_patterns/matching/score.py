@@ -1,54 +1,70 @@
-"""The score of a pattern: how much of what identifies it occurs in a context.
+"""The score of a pattern: the estimated probability that it is worth telling.
 
-A pattern matches when any of its keywords, or its own text, occurs in the context. Its score is a / (a + √c). a is the
-weight of what occurs. c is the geometric mean of the number and of the weight of its keywords that do not occur; those
-without words and symbols do not count. A phrase of w words whose index term stands n times in the index weighs
-(1 + ln w) / (1 + ln n), with n capped at `COMMON_TERM`. It weighs less the more it is shared, more the longer it is,
-and the same however many patterns are stored. So a match keeps its score while the memory grows.
+Four kinds of evidence are judged apart, and the strongest one counts, so that none drowns another:
+
+- the same failure: the context shows a failure with the pattern's fingerprint;
+- recurrence: what the failure said is in the context;
+- foresight: what is about to be attempted resembles what was attempted when it failed, or what the failure said;
+- keywords: phrases that someone chose, beside the words of the failure itself, are in the context.
 """
 
 import functools
+import itertools
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from operator import attrgetter
+from typing import Literal, NamedTuple
 
+from error_patterns.matching.evidence import (
+    ATTEMPT_FORESIGHT,
+    FAILURE_FORESIGHT,
+    KEYWORDS,
+    RECURRENCE,
+    Shown,
+    attempt_foresight_features,
+    failure_foresight_features,
+    recurrence_features,
+)
 from error_patterns.matching.index import IndexedPattern
-from error_patterns.matching.phrases import MAX_WORDS, PATTERN_TEXT
-from error_patterns.text.words import TERM_WORDS, Words, phrases_of, term_of
+from error_patterns.matching.phrases import ATTEMPTS, FAILURE
+from error_patterns.matching.weights import Bag, dampen, phrase_weight, sum_of
+from error_patterns.text.words import TERM_WORDS, Words, phrases_of
 
-RELEVANT_SCORE = 0.42
-"""The score from which a match is worth an agent's attention.
+Kind = Literal["same failure", "recurrence", "foresight", "keywords"]
 
-It was chosen on labelled failures. Of 92 occurrences of known failed shell commands it keeps 91 %. Of 178 unrelated
-texts it alarms on 1.1 %. Of 98 outputs of the same commands that failed in another way it alarms on 63 %: they share
-nearly all of their words with the known failure, and none of the scores below tells them apart.
+RELEVANT_SCORE = 0.28
+"""The probability from which a match is worth an agent's attention."""
 
-The alternatives, with the share of contexts whose pattern came first (of 92 failed commands and of 368 failed tests of
-Java) and the alarms at the threshold that keeps 90 % (near misses, unrelated texts):
-
-====================================================================  ========  ====  ====  =========
-score: m the number, b the weight of the keywords that do not occur   commands  Java  near  unrelated
-====================================================================  ========  ====  ====  =========
-a / (a + b)                                                              0.935  0.68  0.61       0.02
-a / (a + √b)                                                             0.946  0.68  0.64       0.01
-a / (a + √m)                                                             0.913  0.71  0.63       0.02
-a / (a + √c), c = √(m b): chosen                                         0.946  0.71  0.63       0.01
-the same, with weights to the power of 0.75                              0.935  0.72
-the same, with weights to the power of 1.25                              0.935  0.67
-the same, without the weight of the pattern's own text                   0.946  0.70
-the same, with twice its weight                                          0.946  0.70
-====================================================================  ========  ====  ====  =========
-
-BM25 on the same data: 0.880 and 0.57.
-"""
-
-COMMON_TERM = 100
-"""The number of phrases from which on a term counts as common and is not counted any further."""
+SAME_FAILURE_SCORE = 1.0
+"""The score of a pattern whose failure is in the context, by its fingerprint."""
 
 
-@functools.lru_cache(maxsize=4_096)
-def weigh(document_frequency: int, words: int) -> float:
-    """Weigh a phrase of so many words, whose index term so many phrases share."""
-    return (1 + math.log(max(words, 1))) / (1 + math.log(document_frequency))  # 0 words is a row of somebody else's
+class Evidence(NamedTuple):
+    """One kind of evidence: its probability, and the words it rests on."""
+
+    kind: Kind
+    score: float
+    words: Collection[str]
+
+
+_NONE = Evidence("recurrence", 0.0, ())
+
+
+class Question(NamedTuple):
+    """What is asked of the candidates.
+
+    Attributes:
+        words: The words of the context.
+        shown: What the context shows, weighed.
+        frequencies: The terms of the context that the index has, with their numbers of postings.
+        same: The id of the pattern whose failure the context shows.
+    """
+
+    words: Words
+    shown: Shown
+    frequencies: Mapping[str, int]
+    same: str | None = None
 
 
 class Candidate:
@@ -56,48 +72,141 @@ class Candidate:
 
     Attributes:
         pattern_id: Its id.
-        score: Its score, 0 if nothing occurs.
-        occurring: The weights of the phrases that occur, by their positions.
-        unverified: The positions of those of which only the first words are known to occur.
+        evidence: The strongest evidence.
+        unverified: The positions of keywords of which only the first words are known to occur.
         sort_key: The smaller, the better: by score and weight found.
     """
 
-    def __init__(self, indexed: IndexedPattern, terms: Collection[str], frequencies: Mapping[str, int]) -> None:
-        """Weigh all phrases, and find those that begin with terms of the context."""
+    def __init__(self, indexed: IndexedPattern, question: Question) -> None:
+        """Find the phrases that begin with terms of the context, and judge the evidence."""
         self.pattern_id: str = indexed.pattern_id
-        self._weights: dict[int, float] = {}  # by position, whether it occurs or not
-        self.occurring: dict[int, float] = {}
+        self._question = question
+        self._occurring: dict[int, float] = {}
+        self._given: dict[int, str] = {}
         self.unverified: set[int] = set()
-        for term, position, length in indexed.phrases:
-            weight = weigh(frequencies.get(term, 1), length)
-            self._weights[position] = max(weight, self._weights.get(position, 0.0))
-            if term in terms:
-                self.occurring[position] = max(weight, self.occurring.get(position, 0.0))
-                if length > TERM_WORDS:
-                    self.unverified.add(position)
-        self._compute_score()
+        failure: list[str] = []
+        keywords: set[str] = set()
+        attempts: list[tuple[str, int]] = []
+        postings = Counter(term for term, *_ in indexed.phrases)
+        for term, position, length, is_given in indexed.phrases:
+            if position == FAILURE:
+                failure.append(term)
+            elif position == ATTEMPTS:
+                attempts.append((term, length))
+            else:
+                keywords.add(term)
+                if term in question.frequencies:
+                    # No word weighs more than 1, so that a long phrase weighs no more than this once it is verified.
+                    weight = phrase_weight(term) if length <= TERM_WORDS else float(length)
+                    self._add(term, weight, position, is_given=bool(is_given))
+                    if length > TERM_WORDS:
+                        self.unverified.add(position)
+        known = Bag(failure)
+        self._recurrence = _judge_recurrence(question, known, keywords, postings)
+        self._foresight = _judge_foresight(question.shown, known, attempts)
+        self._judge()
 
-    def verify(self, words: Words, phrase_texts: Sequence[str], frequencies: Mapping[str, int]) -> None:
+    @property
+    def score(self) -> float:
+        """The probability that it is worth telling, above 0 where anything occurs."""
+        return self.evidence.score
+
+    @property
+    def occurs(self) -> bool:
+        """Whether any keyword, or any word of the failure or of an attempt, is in the context."""
+        return self._found > 0
+
+    def verify(self, phrase_texts: Sequence[str]) -> None:
         """Search the context for the long phrases; `phrase_texts` are the keywords, and the pattern's own text last."""
         for position in self.unverified:
             # Another transaction may have changed the pattern between two of our queries.
             text = phrase_texts[position] if -len(phrase_texts) <= position < len(phrase_texts) else ""
-            found = [phrase for phrase in phrases_of(text) if words.contains(phrase)]
-            del self.occurring[position]
-            if found:
-                self.occurring[position] = max(
-                    weigh(frequencies.get(term_of(p), 1), min(len(p), MAX_WORDS)) for p in found
-                )
+            is_given = position in self._given
+            del self._occurring[position]
+            self._given.pop(position, None)
+            for words in filter(self._question.words.contains, phrases_of(text)):
+                phrase = " ".join(words)
+                self._add(phrase, phrase_weight(phrase), position, is_given=is_given)
         self.unverified.clear()
-        self._compute_score()
+        self._judge()
 
     def keyword_positions(self) -> list[int]:
         """Return the positions of the keywords that occur, in order."""
-        return sorted(position for position in self.occurring if position >= 0)
+        return sorted(position for position in self._occurring if position >= 0)
 
-    def _compute_score(self) -> None:
-        found = math.fsum(self.occurring.values())
-        missing = self._weights.keys() - self.occurring.keys() - {PATTERN_TEXT}
-        missing_weight = math.fsum(self._weights[position] for position in missing)
-        self.score: float = found / (found + (len(missing) * missing_weight) ** 0.25) if self.occurring else 0.0
-        self.sort_key: tuple[float, float] = (-self.score, -found)
+    def _add(self, phrase: str, weight: float, position: int, *, is_given: bool) -> None:
+        if weight > self._occurring.get(position, 0.0):
+            self._occurring[position] = weight
+            if is_given:
+                self._given[position] = phrase
+
+    def _judge(self) -> None:
+        recurrence = self._recurrence if self._recurrence.words or self._occurring else _NONE
+        judged = [recurrence, self._foresight]
+        if self._given:
+            chosen = {phrase: self._occurring[position] for position, phrase in self._given.items()}
+            score = KEYWORDS.probability((math.fsum(chosen.values()),))
+            judged.append(Evidence("keywords", score, chosen))
+        self.evidence: Evidence = max(judged, key=attrgetter("score"))
+        if self.pattern_id == self._question.same:
+            self.evidence = self.evidence._replace(kind="same failure", score=SAME_FAILURE_SCORE)
+        weights = (*self._occurring.values(), sum_of(recurrence.words), *(evidence.score for evidence in judged))
+        self._found: float = math.fsum(weights)
+        self.sort_key: tuple[float, float] = (-self.score, -self._found)
+
+
+def _judge_recurrence(
+    question: Question, failure: Bag, keywords: Collection[str], postings: Mapping[str, int]
+) -> Evidence:
+    """Judge whether the failure is in the context. Of a word, the pattern's own postings count as one."""
+    shown, frequencies = question.shown, question.frequencies
+
+    def dampen_word(word: str) -> float:
+        return dampen(frequencies.get(word, 1) - postings[word] + 1)
+
+    features = recurrence_features(shown, failure, keywords, dampen_word)
+    return Evidence("recurrence", RECURRENCE.probability(features), shown.words.words & failure.words)
+
+
+def _judge_foresight(shown: Shown, failure: Bag, attempts: Sequence[tuple[str, int]]) -> Evidence:
+    """Judge whether an attempt is about to be repeated, or the failure about to happen.
+
+    Each word of the attempts has a bit for each attempt that has it.
+    """
+    about = shown.attempt.words
+    said = about & failure.words
+    best = Evidence("foresight", 0.0, ())
+    if said:
+        best = best._replace(
+            score=FAILURE_FORESIGHT.probability(failure_foresight_features(shown, failure)), words=said
+        )
+    for earlier in _attempts_to_judge(attempts, about, with_others=bool(said)):
+        score = ATTEMPT_FORESIGHT.probability(attempt_foresight_features(shown, failure, earlier))
+        if score > best.score:
+            best = best._replace(score=score, words=said | (about & earlier.words))
+    return best
+
+
+def _attempts_to_judge(
+    attempts: Sequence[tuple[str, int]], about: Collection[str], *, with_others: bool
+) -> Iterator[Bag]:
+    """Make the bags of the attempts that share words with what is about to be attempted.
+
+    The others score the same as one another, so that one of them stands for all. They score only by what the failure
+    said.
+    """
+    sharing = 0
+    words_of: dict[int, list[str]] = defaultdict(list)
+    for word, which in attempts:
+        if word in about:
+            sharing |= which
+        for bit in _bits(which):
+            words_of[bit].append(word)
+    yield from (Bag(words) for bit, words in words_of.items() if bit & sharing)
+    others = (Bag(words) for bit, words in words_of.items() if with_others and not bit & sharing)
+    yield from itertools.islice(others, 1)
+
+
+@functools.lru_cache(maxsize=1_024)
+def _bits(which: int) -> Sequence[int]:
+    return [1 << number for number in range(which.bit_length()) if which >> number & 1]

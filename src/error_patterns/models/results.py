@@ -1,7 +1,7 @@
 """Frozen results of questions to the repository."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel
 
@@ -13,14 +13,20 @@ class PatternMatch(BaseModel, frozen=True):
 
     Attributes:
         pattern: The stored pattern.
-        score: Above 0; 1 when every keyword of the pattern is in the context.
+        score: The estimated probability that telling it helps, above 0 and below 1.
         matched_keywords: The keywords that are in the context, as the pattern has them; empty when only the
             pattern's own text is.
+        evidence: The kind of evidence that counted. "same failure": the context shows it. "recurrence": what the
+            failure said is in the context. "foresight": what is about to be attempted resembles what was attempted
+            then, or what the failure said. "keywords": keywords that someone chose are in the context.
+        words: The words that this evidence rests on, the heaviest first, with their weights from 0 to 1.
     """
 
     pattern: ErrorPattern
     score: float
     matched_keywords: tuple[str, ...]
+    evidence: Literal["same failure", "recurrence", "foresight", "keywords"]
+    words: dict[str, float]
 
 
 class KeywordCount(NamedTuple):

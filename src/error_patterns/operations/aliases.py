@@ -19,6 +19,19 @@ def select_target(fingerprint: ColumnElement[str | None]) -> ScalarSelect[str]:
     return target.scalar_subquery()
 
 
+def find_pattern(session: Session, fingerprints: Iterable[str]) -> str | None:
+    """Return the id of the pattern that counts the failures of the first fingerprint that is known."""
+    asked = list(fingerprints)
+    own = select(col(ErrorPattern.fingerprint), col(ErrorPattern.pattern_id))
+    alias = select(aliases.c.fingerprint, aliases.c.pattern_id)
+    found = dict(
+        session.execute(
+            own.where(col(ErrorPattern.fingerprint).in_(asked)).union_all(alias.where(aliases.c.fingerprint.in_(asked)))
+        ).all()
+    )
+    return next((found[fingerprint] for fingerprint in asked if fingerprint in found), None)
+
+
 def select_targets_of_other_versions(version: str) -> Select[str]:
     """Select the ids of the patterns that have an alias which does not begin with the version."""
     return select(aliases.c.pattern_id).where(~_is_of(version))

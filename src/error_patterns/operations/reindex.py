@@ -20,7 +20,7 @@ from error_patterns.models.pattern_index import postings
 
 _NUMBERS = 50_000  # of patterns that the second pass counts at a time: it reads all postings each time
 
-_Pattern = Row[str, str, list[str]]
+_Pattern = Row[str, str, list[str], list[str], list[str]]
 
 
 def check_patterns(session: Session, after: str) -> BatchResult:
@@ -64,8 +64,14 @@ CHECK = (check_patterns, check_numbers)
 REINDEX = (reindex_patterns, reindex_numbers)
 
 
-def _next(after: str) -> Select[str, str, list[str]]:
-    columns = select(col(ErrorPattern.pattern_id), col(ErrorPattern.pattern), col(ErrorPattern.keywords))
+def _next(after: str) -> Select[str, str, list[str], list[str], list[str]]:
+    columns = select(
+        col(ErrorPattern.pattern_id),
+        col(ErrorPattern.pattern),
+        col(ErrorPattern.keywords),
+        col(ErrorPattern.historical_failures),
+        col(ErrorPattern.historical_contexts),
+    )
     return columns.where(col(ErrorPattern.pattern_id) > after).order_by(col(ErrorPattern.pattern_id)).limit(BATCH_SIZE)
 
 
@@ -85,7 +91,10 @@ def _is_between(column: ColumnElement[str], after: str, last: str | None) -> Col
 
 def _wrong(session: Session, patterns: Sequence[_Pattern]) -> dict[str, list[Phrase]]:
     """Return the patterns whose phrases or postings are wrong, with the right phrases."""
-    needed = {p.pattern_id: phrases_at(p.pattern, p.keywords) for p in patterns}
+    needed = {
+        one.pattern_id: phrases_at(one.pattern, one.keywords, one.historical_failures, one.historical_contexts)
+        for one in patterns
+    }
     if not patterns:
         return needed
     is_of_batch = stored.c.pattern_id.between(patterns[0].pattern_id, patterns[-1].pattern_id)
