@@ -1,11 +1,10 @@
 """What the index holds of a pattern: its phrases, and the words of its failure and of what was attempted."""
 
-import heapq
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from error_patterns.matching.weights import MIN_WEIGHT, weight_of
+from error_patterns.matching.weights import heaviest_first, is_evidence
 from error_patterns.text.words import phrases_of, single_words, term_of
 
 MAX_WORDS = 2**15 - 1
@@ -75,5 +74,4 @@ def indexed_failure(failures: Sequence[str]) -> str:
 
 
 def _heaviest(words: Collection[str]) -> list[str]:
-    evidence = (word for word in words if weight_of(word) >= MIN_WEIGHT)
-    return heapq.nsmallest(MAX_TEXT_WORDS, evidence, key=lambda word: (-weight_of(word), word))
+    return heaviest_first(filter(is_evidence, words))[:MAX_TEXT_WORDS]
