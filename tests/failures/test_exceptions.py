@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from error_patterns.failures import circumstances_of, failure_text, parse_failure
-from error_patterns.failures.exceptions import MAX_OUTPUT_CHARACTERS
+from error_patterns.failures.exceptions import MAX_OUTPUT_CHARACTERS, Circumstances
 
 Raise = Callable[[str, str, int], Exception]
 
@@ -149,8 +149,11 @@ class TestRequests:
         )
 
     def test_without_an_answer_there_is_nothing_to_tell(self) -> None:
-        assert circumstances_of(httpx.ConnectError("refused")) == ("", "")
-        assert circumstances_of(httpx.ConnectError("refused", request=httpx.Request("GET", "https://a"))) == ("", "")
+        assert circumstances_of(httpx.ConnectError("refused")) == Circumstances()
+        assert (
+            circumstances_of(httpx.ConnectError("refused", request=httpx.Request("GET", "https://a")))
+            == Circumstances()
+        )
 
     def test_an_exception_that_looks_like_one_and_raises_is_none(self) -> None:
         class OddError(Exception):
@@ -158,13 +161,42 @@ class TestRequests:
             def response(self) -> object:
                 raise RuntimeError("closed")
 
-        assert circumstances_of(OddError()) == ("", "")
+        assert circumstances_of(OddError()) == Circumstances()
 
     @pytest.mark.parametrize("answer", [None, "404", {"status_code": 404}, 404])
     def test_an_exception_with_another_kind_of_answer_is_none(self, answer: object) -> None:
         error = OSError("gone")
         vars(error)["response"] = answer
-        assert circumstances_of(error) == ("", "")
+        assert circumstances_of(error) == Circumstances()
+
+
+class TestSecrets:
+    def test_of_an_output_that_is_cut_stay_nowhere(self) -> None:
+        body = "".join(f"MIIEhunter2{'A' * 50}{number}\n" for number in range(90))
+        key = f"-----BEGIN RSA PRIVATE KEY-----\n{body}-----END RSA PRIVATE KEY-----\n"
+        assert "hunter2" not in failure_text(failed("terraform", stderr=key + "Error: apply failed\n" * 10))
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["docker", "login", "-u", "ada", "-p", "hunter2abc"],
+            ["tool", "--password", "it'shunter2 hello"],
+            ["tool", "--token", "a'b\"hunter2zz"],
+            ["curl", "-u", "bob:hun'hunter2", "https://a.example"],
+            ["git", "clone", "https://u:pa'hunter2@a.example/x"],
+        ],
+    )
+    def test_of_a_list_of_arguments_stay_nowhere(self, arguments: list[str]) -> None:
+        error = raised(lambda: (_ for _ in ()).throw(subprocess.CalledProcessError(1, arguments)))
+        assert "hunter2" not in failure_text(error) + circumstances_of(error).attempt
+
+    @pytest.mark.parametrize(
+        "url", ["https://hooks.slack.com/services/T0/B0/hunter2xyz", "https://discord.com/api/webhooks/123/hunter2abc"]
+    )
+    def test_of_an_address_that_its_host_gives_away_stay_nowhere(self, url: str) -> None:
+        request = httpx.Request("POST", url)
+        error = httpx.HTTPStatusError("no", request=request, response=httpx.Response(404, request=request))
+        assert "hunter2" not in failure_text(error) + circumstances_of(error).attempt
 
 
 class TestCauses:
@@ -189,16 +221,16 @@ class TestCauses:
             except subprocess.CalledProcessError:
                 raise RuntimeError("not deployed") from None
 
-        assert circumstances_of(raised(act)) == ("", "")
+        assert circumstances_of(raised(act)) == Circumstances()
 
     def test_causes_in_a_circle_end(self) -> None:
         first, second = OSError("a"), OSError("b")
         first.__cause__, second.__cause__ = second, first
-        assert circumstances_of(first) == ("", "")
+        assert circumstances_of(first) == Circumstances()
 
 
 def test_a_known_exception_without_circumstances_has_none() -> None:
-    assert circumstances_of(KeyError("a")) == ("", "")
+    assert circumstances_of(KeyError("a")) == Circumstances()
 
 
 @pytest.mark.parametrize("text", ["Output of the failed command:\n", "Failed request: GET /a (status 404)"])

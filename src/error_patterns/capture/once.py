@@ -65,7 +65,7 @@ def take_snapshot(error: Exception, read_context: Callable[[], object], warning:
         context = _checked_context(read_context())
     except Exception as problem:  # of a callable of the caller's
         warning.warn(problem)
-    return Snapshot(format_exception(error) + circumstances.details, context.strip() or circumstances.attempt or None)
+    return Snapshot(circumstances.complete(format_exception(error)), context.strip() or circumstances.attempt or None)
 
 
 def _checked_context(context: object) -> str:

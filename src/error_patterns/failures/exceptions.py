@@ -7,9 +7,10 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
-from urllib.parse import urlsplit
+
+from error_patterns.redaction import EVERY_RULE
 
 MAX_OUTPUT_CHARACTERS = 4_000
 """The most characters of a command's output that count, its last ones."""
@@ -21,14 +22,27 @@ _OUTPUT_MARK = re.compile(rf"(?<=\S)\s*\n{_OUTPUT_TITLE}\n")
 _REQUEST_LINE = re.compile(
     r"(?<=\S)\s*\nFailed request: (?P<method>[A-Z]{1,20}) (?P<path>/\S*) \(status (?P<status>\d{3})\)\Z"
 )
+_TYPOGRAPHIC = str.maketrans("'\"", "\u2019\u201d")
+_PATH = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://[^/?#]*([^?#]*).*", re.DOTALL)
 _METHOD = re.compile(r"[A-Z]{1,20}")
 
 
 class Circumstances(NamedTuple):
-    """What was attempted when an exception was raised, and what is told of it behind its traceback."""
+    """What was attempted when an exception was raised, without secrets.
+
+    Attributes:
+        attempt: The command or the request.
+        details: What is told of it behind the traceback.
+        printed: The list of arguments as Python prints it in the message: no rule finds the secrets of all programs.
+    """
 
     attempt: str = ""
     details: str = ""
+    printed: str = ""
+
+    def complete(self, text: str) -> str:
+        """Complete the traceback of the exception."""
+        return (text.replace(self.printed, self.attempt) if self.printed else text) + self.details
 
 
 class Details(NamedTuple):
@@ -74,28 +88,43 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _command_circumstances(error: BaseException) -> Circumstances | None:
     if not isinstance(error, subprocess.CalledProcessError | subprocess.TimeoutExpired):
         return None
-    output = next(filter(str.strip, map(_decoded, (error.stderr, error.output))), "").rstrip()
+    # Redacted before it is cut: what is left of a secret would not look like one.
+    output = EVERY_RULE.redact(next(filter(str.strip, map(_decoded, (error.stderr, error.output))), "").rstrip())
     if len(output) > MAX_OUTPUT_CHARACTERS:
         cut_line, _, whole_lines = output[-MAX_OUTPUT_CHARACTERS:].partition("\n")
         output = whole_lines or cut_line
-    return Circumstances(_shell_text(error.cmd), f"\n{_OUTPUT_TITLE}\n{output}" if output else "")
+    details = f"\n{_OUTPUT_TITLE}\n{output}" if output else ""
+    if not isinstance(error.cmd, list | tuple):
+        return Circumstances(_decoded_command(error.cmd), details)
+    arguments = list(map(os.fsdecode, error.cmd))
+    command, redacted = shlex.join(arguments), _redact_arguments(arguments)
+    return Circumstances(redacted or command, details, str(error.cmd) if redacted else "")
+
+
+def _decoded_command(command: object) -> str:
+    return os.fsdecode(command) if isinstance(command, str | bytes | os.PathLike) else ""
+
+
+def _redact_arguments(arguments: Sequence[str]) -> str:
+    """Return a command without its secrets; empty if it has none.
+
+    Quotes in an argument become typographic ones, at which no rule takes a secret to end.
+    """
+    command = shlex.join(argument.translate(_TYPOGRAPHIC) for argument in arguments)
+    redacted = EVERY_RULE.redact(command)
+    return redacted if redacted != command else ""
 
 
 def _decoded(output: object) -> str:
     return output.decode(errors="replace") if isinstance(output, bytes) else output if isinstance(output, str) else ""
 
 
-def _shell_text(command: object) -> str:
-    if isinstance(command, str | bytes | os.PathLike):
-        return os.fsdecode(command)
-    return shlex.join(map(os.fsdecode, command)) if isinstance(command, list | tuple) else ""
-
-
 def _request_circumstances(error: BaseException) -> Circumstances | None:
     response = getattr(error, "response", None)
     request = getattr(error, "request", None) or getattr(response, "request", None)
     status, method = getattr(response, "status_code", None), getattr(request, "method", None)
-    path = urlsplit(str(getattr(request, "url", ""))).path
+    url = EVERY_RULE.redact(str(getattr(request, "url", "")))  # some secrets are known by their host
+    path = _PATH.sub(r"\1", url) if _PATH.match(url) else ""
     if not (isinstance(status, int) and 100 <= status <= 999 and isinstance(method, str) and path.startswith("/")):
         return None
     method, path = method.upper(), "%20".join(path.split())

@@ -85,7 +85,7 @@ def failure_text(failure: str | BaseException, redaction: Redaction = EVERY_RULE
     request.
     """
     if isinstance(failure, BaseException):
-        failure = "".join((*traceback.format_exception(failure), circumstances_of(failure).details))
+        failure = circumstances_of(failure).complete("".join(traceback.format_exception(failure)))
     return clean_text(failure, redaction)
 
 
