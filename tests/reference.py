@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from error_patterns import ErrorPattern
-from error_patterns.failures import read_context
+from error_patterns.failures import failure_text, parse_failure, read_context
 from error_patterns.matching import CANDIDATES, COMMON_TERM, FOLLOWED, SAME_FAILURE_SCORE
 from error_patterns.matching.evidence import (
     ATTEMPT_FORESIGHT,
@@ -23,6 +23,7 @@ from error_patterns.matching.evidence import (
     shown_by,
 )
 from error_patterns.matching.weights import Bag, dampen, phrase_weight, weight_of
+from error_patterns.text.sanitize import last_part
 from error_patterns.text.words import Words, phrases_of, single_words, term_of
 
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -56,7 +57,9 @@ def rows_of(number: int, pattern: ErrorPattern) -> set[Row]:
     texts = enumerate((pattern.pattern, *pattern.keywords), start=-1)
     rows = {Row(number, position, term_of(phrase)) for position, text in texts for phrase in phrases_of(text)}
     rows |= {Row(number, FAILURE, word) for word in heaviest(failure_of(pattern))}
-    return rows | {Row(number, ATTEMPTS, word) for text in pattern.historical_contexts for word in heaviest(text)}
+    return rows | {
+        Row(number, ATTEMPTS, word) for text in pattern.historical_contexts for word in heaviest(last_part(text, 800))
+    }
 
 
 class Asked:
@@ -67,7 +70,8 @@ class Asked:
         failed = (word for keyword in (failures[-1].keywords if failures else ()) for word in single_words(keyword))
         self.words = Words(context)
         self.shown: Shown = shown_by(single_words(context), set(failed), single_words(attempt))
-        self.fingerprints = [failure.fingerprint for failure in failures]
+        short = [parse_failure(failure_text(context))] if len(context) <= 1_000 else []
+        self.fingerprints = [failure.fingerprint for failure in failures or short]
 
     def weight(self, text: str) -> float:
         """The weight of a keyword or of a pattern's own text; 0 where it does not occur."""
@@ -120,13 +124,13 @@ class Reference:
                 shown,
                 failure,
                 {row.term for row in own if row.position > FAILURE},
-                lambda word: dampen(self.frequency(word) - times[word] + 1),  # as the pattern's own say nothing
+                lambda word: dampen(self.frequency(word) / max(1, times[word])),  # as the pattern's own say nothing
             )
             recurrence = RECURRENCE.probability(features)
         if expected:
             foresight = FAILURE_FORESIGHT.probability(failure_foresight_features(shown, failure))
         for text in pattern.historical_contexts:
-            earlier = Bag(heaviest(text))
+            earlier = Bag(heaviest(last_part(text, 800)))
             if earlier.words and (expected or set(earlier.words) & set(shown.attempt.words)):
                 resembling = attempt_foresight_features(shown, failure, earlier)
                 foresight = max(foresight, ATTEMPT_FORESIGHT.probability(resembling))
@@ -157,12 +161,14 @@ class Reference:
         def rank_of(term: str) -> tuple[bool, float, str]:
             return self.frequency(term) == self.common, -weight(term), term
 
+        attempted = Asked(context).shown.attempt.words
         weights: dict[int, int] = defaultdict(int)
         for term in sorted(Words(context).terms() & self.rows_with.keys(), key=rank_of):
             newest = [row for row in self.rows if row.term == term][:followed]
             followed -= len(newest)
             for row in newest:
-                weights[row.number] += round(1_000_000 * weight(term))
+                if row.position != ATTEMPTS or term in attempted:
+                    weights[row.number] += round(1_000_000 * weight(term))
         heaviest_first = sorted(weights, key=lambda number: (weights[number], number), reverse=True)
         return {self.patterns[number].pattern_id for number in heaviest_first[:candidates]}
 

@@ -17,9 +17,8 @@ from sqlalchemy import Engine
 
 from error_patterns import RELEVANT_SCORE, ErrorPattern, ErrorPatternRepository, FailureHandler
 from error_patterns.cli import app, main
-from error_patterns.failures.context import ATTEMPT_CHARACTERS
 from error_patterns.matching import CANDIDATES, COMMON_TERM, FOLLOWED, SAME_FAILURE_SCORE, evidence
-from error_patterns.matching.phrases import MAX_TEXT_WORDS
+from error_patterns.matching.phrases import ATTEMPT_CHARACTERS, MAX_TEXT_WORDS
 from error_patterns.matching.weights import MIN_WEIGHT, NUMBER_WEIGHT, weight_of
 from error_patterns.models.pattern_index import indexed_phrases, postings
 

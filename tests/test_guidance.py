@@ -91,7 +91,7 @@ class TestContent:
 
     def test_results_of_rank_context_are_rendered(self, repository: ErrorPatternRepository) -> None:
         repository.record_failure("ImportError: no module named yaml", preventive_checks=["pip install pyyaml"])
-        assert "pip install pyyaml" in render_guidance(repository.rank_context("no module yaml"))
+        assert "pip install pyyaml" in render_guidance(repository.rank_context("no module named yaml"))
 
 
 def reason_of(guidance: str) -> str:

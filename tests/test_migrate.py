@@ -153,8 +153,8 @@ class TestCommandLine:
             "sa.JSON()",
             "sa.JSON().with_variant(postgresql.JSONB(), 'postgresql')",
             "sa.BigInteger()",
-            "sa.Integer()",
-            "sa.Integer(), sa.Identity(always=False)",
+            "sa.BigInteger().with_variant(sa.Integer(), 'sqlite')",
+            "sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), sa.Identity(always=False)",
             "sa.SmallInteger()",
             "sa.DateTime(timezone=True)",
         }

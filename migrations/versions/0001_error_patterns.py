@@ -112,7 +112,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "error_pattern_phrases",
-        sa.Column("number", sa.Integer(), sa.Identity(always=False), nullable=False),
+        sa.Column(
+            "number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), sa.Identity(always=False), nullable=False
+        ),
         sa.Column("pattern_id", sa.String(length=26), nullable=False),
         sa.Column("phrases", sa.JSON(), nullable=False),
         sa.CheckConstraint("json_typeof(phrases) = 'array'", name=op.f("ck_error_pattern_phrases_phrases")).ddl_if(
@@ -137,7 +139,7 @@ def upgrade() -> None:
             sa.String(length=120).with_variant(sa.String(length=120, collation="C"), "postgresql"),
             nullable=False,
         ),
-        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("position", sa.SmallInteger(), nullable=False),
         sa.PrimaryKeyConstraint("term", "number", "position", name=op.f("pk_error_pattern_postings")),
         sqlite_with_rowid=False,

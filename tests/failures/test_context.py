@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from error_patterns.failures import ParsedFailure, clean_text, parse_failure, read_context
-from error_patterns.failures.context import ATTEMPT_CHARACTERS
+from error_patterns.matching.phrases import ATTEMPT_CHARACTERS
 
 PLAN = "Upgrade the broker to version 4 and restart every consumer."
 TRACEBACK = """Traceback (most recent call last):

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from error_patterns import ErrorPattern, ErrorPatternRepository, PatternMatch
-from error_patterns.matching import FOLLOWED, RELEVANT_SCORE, SAME_FAILURE_SCORE
+from error_patterns.matching import CANDIDATES, FOLLOWED, RELEVANT_SCORE, SAME_FAILURE_SCORE
 from reference import CONTEXT, FAILURE_TEXT, FAILURES, NOON, PATTERN, PHRASE, TEXT
 
 
@@ -265,11 +265,11 @@ class TestIndexFollows:
     def test_deleted_patterns_do_not_make_a_keyword_common(
         self, repository: ErrorPatternRepository, url: str, delete_it: Callable[[Session, str], None]
     ) -> None:
-        context = "a quorum was lost, as somebody says"
+        context = "error: a quorum was lost, as somebody says"
         repository.record_failure("KafkaError: quorum lost")
         before = repository.rank_context(context)
         gone = repository.create(pattern("y", "quorum", "lost"))
-        assert repository.rank_context(context)[0].score < before[0].score
+        assert min(match.score for match in repository.rank_context(context)) < before[0].score
         engine = create_engine(url)  # a caller's own: SQLite's foreign keys are switched off there
         with Session(engine) as session, session.begin():
             delete_it(session, gone.pattern_id)
@@ -415,7 +415,42 @@ class TestRecordingOrder:
         assert found[0] == found[1]
 
 
+class TestAttempts:
+    NOTES = "albatross bittern cassowary dunnock egret flamingo gannet hornbill ibis jackdaw"
+
+    def test_that_resemble_what_came_before_take_no_place_from_one_that_comes_next(
+        self, repository: ErrorPatternRepository
+    ) -> None:
+        known = repository.record_failure("FATAL: sorry, too many clients already", context="Run the nightly import.")
+        for number in range(CANDIDATES):
+            repository.record_failure(f"Fail{chr(65 + number)}: no", context=self.NOTES)
+        context = f"Team notes: {self.NOTES}.\n{'Use the handbook. ' * 60}\nCatch up on the nightly imports."
+        assert repository.rank_context(context)[0].pattern == known
+
+    def test_are_the_last_part_of_what_was_recorded(self, repository: ErrorPatternRepository) -> None:
+        prompt = f"You are an agent. {self.NOTES}.\n" + "Use the handbook. " * 60
+        repository.record_failure("FATAL: sorry, too many clients", context=f"{prompt}\nRun the nightly import.")
+        assert repository.rank_context(f"Watch an {self.NOTES}") == []
+        assert repository.rank_context("Run the nightly import again.")[0].score >= RELEVANT_SCORE
+
+    def test_of_a_failure_that_is_only_talked_about_are_no_recurrence(self, repository: ErrorPatternRepository) -> None:
+        repository.record_failure("helm: Error: UPGRADE FAILED: another operation is in progress")
+        (match,) = repository.rank_context("helm list")
+        assert match.evidence == "foresight" or match.score < RELEVANT_SCORE / 10
+
+
 class TestSameFailure:
+    @pytest.mark.parametrize(
+        "failure",
+        ["error: token ghp_abcdefghijklmnopqrstuvwx1234 rejected", "Connection reset by peer", "Out of memory"],
+    )
+    def test_is_known_with_a_secret_and_without_the_word_error(
+        self, repository: ErrorPatternRepository, failure: str
+    ) -> None:
+        known = repository.record_failure(failure)
+        (match,) = repository.rank_context(failure, limit=1)
+        assert (match.pattern, match.evidence) == (known, "same failure")
+
     @pytest.mark.parametrize("failure", [TRACEBACK, TRANSCRIPT], ids=["traceback", "transcript"])
     @pytest.mark.parametrize("before", ["", "It was the nightly run.\n\n", "KeyError is what I feared.\n"])
     @given(others=st.lists(PATTERN, max_size=6), recorded=RECORDED)

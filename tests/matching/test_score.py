@@ -73,7 +73,10 @@ class TestEvidence:
         assert same.sort_key < other.sort_key
 
     def test_of_what_failed_before_is_weaker_where_many_have_the_words(self) -> None:
-        known, context = pattern(failures=[FAILURE]), "some quorum of brokers is lost, as it seems, by the other team"
+        known, context = (
+            pattern(failures=[FAILURE]),
+            "error: some quorum of brokers is lost, as it seems, by the other team",
+        )
         assert score(known, context, others=50) < score(known, context)
 
     def test_is_nothing_where_nothing_is_shared(self) -> None:

@@ -94,7 +94,12 @@ def _index_updated(mapper: Mapper[ErrorPattern], connection: Connection, target:
 def _is_other_failure(failures: AttributeState) -> bool:
     """Return whether the failure whose words are indexed is another one than before."""
     before, after = ([*changed] for changed in (failures.history.deleted or (), failures.history.added or ()))
-    return bool(after) and indexed_failure(after[0]) != indexed_failure(before[0] if before else ())
+    return bool(after) and _indexed(after[0]) != _indexed(before[0] if before else ())
+
+
+def _indexed(failures: Sequence[str]) -> tuple[bool, str]:
+    """Return whether there is a failure, and the one whose words are indexed."""
+    return bool(failures), indexed_failure(failures)
 
 
 @event.listens_for(ErrorPattern, "before_delete")

@@ -39,8 +39,13 @@ class StoredIndex(Index):
 
     @override
     def find_heaviest(self, followed: Followed, *, at_most: int) -> Sequence[int]:
-        whole, newest, remaining = followed
-        asked = {"whole": as_json(whole), "newest": as_json(newest), "remaining": remaining, "at_most": at_most}
+        asked = {
+            "whole": as_json(followed.whole),
+            "newest": as_json(followed.newest),
+            "remaining": followed.remaining,
+            "attempted": as_json(sorted(followed.attempted)),
+            "at_most": at_most,
+        }
         return self._session.scalars(self._statements.heaviest, asked).all()
 
     @override

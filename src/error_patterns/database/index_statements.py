@@ -18,7 +18,8 @@ class IndexStatements(NamedTuple):
 
     Attributes:
         frequencies: The number of postings of each of the `terms`, up to `at_most`.
-        heaviest: The `at_most` patterns whose followed postings weigh most; see `error_patterns.matching.index`.
+        heaviest: The `at_most` patterns whose followed postings weigh most; see `error_patterns.matching.index`. A
+            posting of an attempt, whose position is -3, counts for the `attempted` terms alone.
         numbers: The patterns that have a posting of one of the `terms`.
         phrases: The ids and the phrases, as JSON text, of the patterns with these `numbers`.
         write_phrases: Insert or replace the phrases of patterns: `rows` of id and phrases.
@@ -47,18 +48,22 @@ _SQLITE = IndexStatements(
         SELECT number FROM (
             SELECT number, asked.value AS weight
             FROM json_each(:whole) AS asked CROSS JOIN error_pattern_postings ON term = asked.key
+            WHERE position > -3 OR asked.key IN (SELECT value FROM json_each(:attempted))
             UNION ALL
             SELECT number, weight FROM (
                 SELECT posting.value AS number, asked.value AS weight
                 FROM json_each(:newest) AS asked CROSS JOIN json_each((
-                    SELECT json_group_array(number) FROM (
-                        SELECT number FROM error_pattern_postings WHERE term = asked.key
+                    SELECT json_group_array(
+                        iif(position > -3 OR asked.key IN (SELECT value FROM json_each(:attempted)), number, NULL)
+                    ) FROM (
+                        SELECT number, position FROM error_pattern_postings WHERE term = asked.key
                         ORDER BY number DESC, position DESC LIMIT :remaining
                     )
                 )) AS posting
                 LIMIT :remaining
             )
         )
+        WHERE number IS NOT NULL
         GROUP BY number ORDER BY sum(weight) DESC, number DESC LIMIT :at_most
     """),
     numbers=text("""
@@ -118,18 +123,23 @@ _POSTGRESQL = IndexStatements(
             SELECT posting.number, CAST(asked.weight AS integer) AS weight
             FROM json_each_text(CAST(:whole AS json)) AS asked (term, weight)
             CROSS JOIN LATERAL (
-                SELECT number FROM error_pattern_postings AS posting WHERE posting.term = asked.term
+                SELECT number, position FROM error_pattern_postings AS posting WHERE posting.term = asked.term
                 ORDER BY number OFFSET 0
             ) AS posting
-            UNION ALL (
-                SELECT posting.number, CAST(asked.weight AS integer)
+            WHERE posting.position > -3
+                OR asked.term = ANY (ARRAY(SELECT json_array_elements_text(CAST(:attempted AS json))))
+            UNION ALL
+            SELECT newest.number, newest.weight FROM (
+                SELECT posting.number, posting.position, asked.term, CAST(asked.weight AS integer) AS weight
                 FROM json_each_text(CAST(:newest AS json)) AS asked (term, weight)
                 CROSS JOIN LATERAL (
-                    SELECT number FROM error_pattern_postings AS posting WHERE posting.term = asked.term
+                    SELECT number, position FROM error_pattern_postings AS posting WHERE posting.term = asked.term
                     ORDER BY number DESC, position DESC LIMIT :remaining
                 ) AS posting
                 LIMIT :remaining
-            )
+            ) AS newest
+            WHERE newest.position > -3
+                OR newest.term = ANY (ARRAY(SELECT json_array_elements_text(CAST(:attempted AS json))))
         ) AS followed
         GROUP BY number ORDER BY sum(weight) DESC, number DESC LIMIT :at_most
     """),
@@ -145,7 +155,7 @@ _POSTGRESQL = IndexStatements(
         SELECT stored.pattern_id, CAST(stored.phrases AS text)
         FROM json_array_elements_text(CAST(:numbers AS json)) AS asked (number)
         CROSS JOIN LATERAL (
-            SELECT pattern_id, phrases FROM error_pattern_phrases WHERE number = CAST(asked.number AS integer) OFFSET 0
+            SELECT pattern_id, phrases FROM error_pattern_phrases WHERE number = CAST(asked.number AS bigint) OFFSET 0
         ) AS stored
     """),
     write_phrases=text("""

@@ -7,10 +7,9 @@ from typing import NamedTuple
 from error_patterns.failures.attempt import has_error, split_steps
 from error_patterns.failures.parse import ParsedFailure, clean_text, parse_failure
 from error_patterns.failures.stacks import parse_stacks
-from error_patterns.redaction import NO_REDACTION
-
-ATTEMPT_CHARACTERS = 800
-"""The length of the last part of a context, which tells what is about to be attempted. The rest is what came before."""
+from error_patterns.matching.phrases import ATTEMPT_CHARACTERS
+from error_patterns.redaction import EVERY_RULE, NO_REDACTION
+from error_patterns.text.sanitize import last_part
 
 _FAILURE_CHARACTERS = 20_000  # the last ones, in which a failure is looked for: parsing takes time
 # A line that only a failure begins with. A sentence that names an error in its middle is no report of it.
@@ -39,26 +38,20 @@ class ReadContext(NamedTuple):
 
 def read_context(text: str) -> ReadContext:
     """Read a context. Any text will do."""
-    tail = _last_part(clean_text(text, NO_REDACTION), _FAILURE_CHARACTERS)
+    tail = last_part(clean_text(text, NO_REDACTION), _FAILURE_CHARACTERS)
     first, *steps = split_steps(tail)
     if steps and not any(map(str.strip, first.output)):
         printed = any(map(str.strip, steps[-1].output))
-        return ReadContext("", [parse_failure(tail)]) if printed else ReadContext(steps[-1].command)
-    attempt = _last_part(tail, ATTEMPT_CHARACTERS)
+        return ReadContext("", _parse(tail)) if printed else ReadContext(steps[-1].command)
+    attempt = last_part(tail, ATTEMPT_CHARACTERS)
     report = _REPORT.search(tail)
     if report is None:
-        shows_failure = any(map(has_error, tail.splitlines()))
-        return ReadContext(attempt, [parse_failure(tail)] if shows_failure else ())
+        return ReadContext(attempt, _parse(tail) if any(map(has_error, tail.splitlines())) else ())
     begin = tail.rfind("\n", 0, report.end()) + 1
-    texts = dict.fromkeys((tail, tail[begin:]))
     is_report = bool(_REPORT.search(attempt) or parse_stacks(attempt.splitlines()))
-    return ReadContext("" if is_report else attempt, list(map(parse_failure, texts)))
+    return ReadContext("" if is_report else attempt, _parse(tail, tail[begin:]))
 
 
-def _last_part(text: str, characters: int) -> str:
-    """Return the last characters of a text, from the beginning of a line if there is one soon."""
-    if len(text) <= characters:
-        return text
-    part = text[-characters:]
-    cut_line, newline, whole_lines = part.partition("\n")
-    return whole_lines if newline and len(cut_line) <= characters // 3 else part
+def _parse(*texts: str) -> list[ParsedFailure]:
+    """Parse texts without their secrets, as recorded failures have none."""
+    return [parse_failure(text) for text in dict.fromkeys(map(EVERY_RULE.redact, texts))]

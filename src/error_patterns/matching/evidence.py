@@ -37,7 +37,7 @@ class Model(NamedTuple):
         return min(CERTAIN, 1 / (1 + math.exp(-log_odds)))
 
 
-RECURRENCE = Model(-5.83, (24.36, 3.23))
+RECURRENCE = Model(-5.83, (24.34, 3.22))
 FAILURE_FORESIGHT = Model(-6.3, (13.17, 4.08, -0.82))
 ATTEMPT_FORESIGHT = Model(-4.79, (12.14, 3.4, 4.42, 0.5, -2.27))
 KEYWORDS = Model(-2.3, (2.5,))
@@ -61,8 +61,11 @@ def recurrence_features(shown: Shown, failure: Bag, keywords: Collection[str], d
     """Compare what the context shows with what the failure said.
 
     They are: the cosine of their words, smoothed, where shared words are dampened by how many patterns have them; the
-    share of the weight of what failed in the context that is in the keywords.
+    share of the weight of what failed in the context that is in the keywords. Where nothing failed, both are 0: there a
+    failure is only talked about.
     """
+    if not shown.failed.words:
+        return 0.0, 0.0
     shared = shown.words.words & failure.words
     dampened = math.fsum([weight_of(word) ** 2 * dampen(word) for word in shared])
     cosine = dampened / _smoothed_norms(shown.words, failure)

@@ -12,11 +12,13 @@ class Followed(NamedTuple):
         whole: The terms of which every posting is followed.
         newest: The terms of which the newest postings are followed, term after term, `remaining` in all.
         remaining: The number of postings that `newest` may take.
+        attempted: The terms for which postings of attempts count: those of what is about to be attempted.
     """
 
     whole: Mapping[str, int]
     newest: Mapping[str, int]
     remaining: int
+    attempted: Collection[str]
 
 
 class IndexedPattern(NamedTuple):

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from error_patterns.matching.weights import heaviest_first, is_evidence
+from error_patterns.text.sanitize import last_part
 from error_patterns.text.words import phrases_of, single_words, term_of
 
 MAX_WORDS = 2**15 - 1
@@ -18,6 +19,9 @@ FAILURE = -2
 
 ATTEMPTS = -3
 """The position of the words of what was attempted."""
+
+ATTEMPT_CHARACTERS = 800
+"""The length of the last part of a context, which tells what is attempted. The rest is what came before."""
 
 MAX_TEXT_WORDS = 48
 """The most words of a failure or an attempt that are indexed, the heaviest. More find no more."""
@@ -59,7 +63,7 @@ def phrases_at(
             longest[term, position] = max(made, longest.get((term, position), made))
     attempts: dict[str, int] = defaultdict(int)
     for number, context in enumerate(contexts):
-        for word in _heaviest(single_words(context)):
+        for word in _heaviest(single_words(last_part(context, ATTEMPT_CHARACTERS))):
             attempts[word] |= 1 << number
     return [
         *longest.values(),

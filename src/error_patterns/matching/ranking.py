@@ -4,12 +4,13 @@ Every look-up is by index: the terms of the context, then the postings found. A 
 `FOLLOWED` postings to their patterns, or as many as the limit. It takes terms in the order of their weight, heaviest
 first, ties by their text, common terms last. It follows all postings of a term while they fit in, and then the newest.
 Of the patterns found it scores the `CANDIDATES`, or as many as the limit, whose postings weigh most, the newest of
-equals. A posting weighs as much as its term, in whole millionths. Scores are exact: terms that were not followed count
+equals. A posting weighs as much as its term, in whole millionths; one of an attempt weighs nothing where its term is
+not in what is about to be attempted. Scores are exact: terms that were not followed count
 as well.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import NamedTuple
@@ -83,7 +84,7 @@ def rank(index: Index, context: Context, *, limit: int | None, min_score: float)
     shown = shown_by(words.single(), failed, single_words(context.attempt))
     question = Question(words, shown, frequencies, context.same)
     bounds = _Bounds(limit, min_score)
-    numbers = _find_candidates(index, frequencies, limit)
+    numbers = _find_candidates(index, question, limit)
     best: list[Candidate] = []
     for start in range(0, len(numbers), _BATCH_SIZE):
         more = _score_best(index, question, bounds, numbers[start : start + _BATCH_SIZE])
@@ -101,17 +102,18 @@ def _found(candidate: Candidate) -> Found:
     return Found(candidate.pattern_id, score, candidate.keyword_positions(), kind, heaviest_first(words))
 
 
-def _find_candidates(index: Index, frequencies: Mapping[str, int], limit: int | None) -> Sequence[int]:
+def _find_candidates(index: Index, question: Question, limit: int | None) -> Sequence[int]:
     """Return all patterns that have one of the terms, or those that a question with a limit scores."""
-    if not frequencies:
+    if not question.frequencies:
         return []
     if limit is None:
-        return index.find_all(frequencies)
-    return index.find_heaviest(_choose_followed(frequencies, max(FOLLOWED, limit)), at_most=max(CANDIDATES, limit))
+        return index.find_all(question.frequencies)
+    return index.find_heaviest(_choose_followed(question, max(FOLLOWED, limit)), at_most=max(CANDIDATES, limit))
 
 
-def _choose_followed(frequencies: Mapping[str, int], budget: int) -> Followed:
+def _choose_followed(question: Question, budget: int) -> Followed:
     """Choose the postings that a question with a limit follows."""
+    frequencies = question.frequencies
     terms = [(frequency >= COMMON_TERM, -_weight_of(term, frequency), term) for term, frequency in frequencies.items()]
     terms.sort()
     whole: dict[str, int] = {}
@@ -127,7 +129,7 @@ def _choose_followed(frequencies: Mapping[str, int], budget: int) -> Followed:
         uncovered -= frequency  # a common term may have more
         if uncovered <= 0:
             break
-    return Followed(whole, newest, remaining)
+    return Followed(whole, newest, remaining, question.shown.attempt.words & frequencies.keys())
 
 
 def _weight_of(term: str, frequency: int) -> float:

@@ -158,11 +158,11 @@ class Candidate:
 def _judge_recurrence(
     question: Question, failure: Bag, keywords: Collection[str], postings: Mapping[str, int]
 ) -> Evidence:
-    """Judge whether the failure is in the context. Of a word, the pattern's own postings count as one."""
+    """Judge whether the failure is in the context. Other patterns seem to have a word as many times as this one."""
     shown, frequencies = question.shown, question.frequencies
 
     def dampen_word(word: str) -> float:
-        return dampen(frequencies.get(word, 1) - postings[word] + 1)
+        return dampen(frequencies.get(word, 1) / max(1, postings[word]))
 
     features = recurrence_features(shown, failure, keywords, dampen_word)
     return Evidence("recurrence", RECURRENCE.probability(features), shown.words.words & failure.words)

@@ -40,8 +40,8 @@ def phrase_weight(term: str) -> float:
 
 
 @functools.lru_cache(maxsize=128)
-def dampen(document_frequency: int) -> float:
-    """Return the factor for the weight of a term that so many postings of the memory have."""
+def dampen(document_frequency: float) -> float:
+    """Return the factor for the weight of a term that so many patterns of the memory have."""
     return 1 / (1 + math.log(min(max(document_frequency, 1), COMMON_TERM)))
 
 

@@ -5,6 +5,7 @@ Both are derived from the rows of `error_patterns`, and the postings from the ph
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
     Column,
     ForeignKeyConstraint,
@@ -22,10 +23,13 @@ from sqlmodel import SQLModel
 from error_patterns.models.fields import ULID_CHARACTERS
 from error_patterns.text.words import MAX_TERM_CHARACTERS
 
+# Each time that phrases are written uses up a number on PostgreSQL. Only SQLite's INTEGER is its row id.
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+
 indexed_phrases: Table = Table(
     "error_pattern_phrases",
     SQLModel.metadata,
-    Column("number", Integer, Identity(), nullable=False),  # grows with each pattern, and is shorter than its id
+    Column("number", _NUMBER, Identity(), nullable=False),  # grows with each pattern, and is shorter than its id
     Column("pattern_id", String(ULID_CHARACTERS), nullable=False),
     # Arrays of term, position and words. No JSONB: they are read whole, and nothing is searched in them.
     Column("phrases", JSON, nullable=False),
@@ -53,7 +57,7 @@ postings: Table = Table(
     Column(
         "term", String(MAX_TERM_CHARACTERS).with_variant(String(MAX_TERM_CHARACTERS, "C"), "postgresql"), nullable=False
     ),
-    Column("number", Integer, nullable=False),
+    Column("number", _NUMBER, nullable=False),
     Column("position", SmallInteger, nullable=False),
     PrimaryKeyConstraint("term", "number", "position", name=conv("pk_error_pattern_postings")),
     sqlite_with_rowid=False,

@@ -13,7 +13,7 @@ class PatternMatch(BaseModel, frozen=True):
 
     Attributes:
         pattern: The stored pattern.
-        score: The estimated probability that telling it helps, above 0 and below 1.
+        score: The estimated probability that telling it helps, above 0; 1.0 for the same failure.
         matched_keywords: The keywords that are in the context, as the pattern has them; empty when only the
             pattern's own text is.
         evidence: The kind of evidence that counted. "same failure": the context shows it. "recurrence": what the

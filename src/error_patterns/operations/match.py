@@ -4,13 +4,15 @@ from sqlalchemy.orm import Session
 
 from error_patterns import matching
 from error_patterns.database.index_queries import StoredIndex, fetch_patterns
-from error_patterns.failures import read_context
+from error_patterns.failures import failure_text, parse_failure, read_context
 from error_patterns.guidance import render_guidance
 from error_patterns.matching import Context, Found
 from error_patterns.matching.weights import phrase_weight
 from error_patterns.models import ErrorPattern, PatternMatch
 from error_patterns.operations import aliases
 from error_patterns.operations.crud import check_bound
+
+_SHORT = 1_000  # characters
 
 
 def match_context(session: Session, context: str, *, limit: int | None = 10) -> list[ErrorPattern]:
@@ -38,10 +40,11 @@ def guidance_for(session: Session, context: str, *, limit: int = 5, max_characte
 def _read(session: Session, context: str) -> Context:
     """Read a context, and look up the pattern of the failure that it shows."""
     attempt, failures = read_context(context)
-    if not failures:
-        return Context(context, attempt)
-    same = aliases.find_pattern(session, [failure.fingerprint for failure in failures])
-    return Context(context, attempt, failures[-1].keywords, same)
+    asked = failures
+    if not failures and len(context) <= _SHORT:  # a failure need not say that it is one
+        asked = [parse_failure(failure_text(context))]
+    same = aliases.find_pattern(session, [failure.fingerprint for failure in asked]) if asked else None
+    return Context(context, attempt, failures[-1].keywords if failures else (), same)
 
 
 def _match(pattern: ErrorPattern, found: Found) -> PatternMatch:

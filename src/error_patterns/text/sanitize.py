@@ -48,6 +48,15 @@ def cut(text: str, limit: int, *, keep_end: bool = False) -> str:
     return text[: room - len(end)] + mark[:limit] + end
 
 
+def last_part(text: str, characters: int) -> str:
+    """Return the last characters of a text, from the beginning of a line if there is one soon."""
+    if len(text) <= characters:
+        return text
+    part = text[-characters:]
+    cut_line, newline, whole_lines = part.partition("\n")
+    return whole_lines if newline and len(cut_line) <= characters // 3 else part
+
+
 def is_cut(text: str) -> bool:
     """Return whether the text has the mark of `cut`."""
     return _CUT_MARK.search(text) is not None
