@@ -78,6 +78,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "action": ("Run acme/scan@v4\n  with:\n    base: .\nno rule", "acme/scan@v4"),
     "log of a job": (RAW_LOG, "npm ci"),
     "group without an end": ("##[group]Run make all\nno rule", "make all"),
+    "R": ("$ R CMD build shop\nno rule", "R CMD build shop"),
     "statement": (">>> import shop\nno rule", "import shop"),
     "statement of several lines": (">>> for x in y:\n...     x\n... \nno rule", "for x in y:\n    x"),
 }
@@ -89,6 +90,9 @@ NO_COMMANDS = [
     "% make all\nno rule",
     "  % Total    % Received % Xferd\n  0     0    0     0",
     "$ 5 were not paid",
+    "$ USD 500 failed to settle",
+    "$ Given a user, it fails",
+    "$ {FOO} is unknown",
     "$HOME is not set",
     "$(make all) failed",
     "+ x",

@@ -24,7 +24,7 @@ _MAX_COMMAND_LINES = 200
 _MAY_BEGIN_COMMAND = re.compile(r"[$#%+>\u276f] ?\S|Run \S")
 _PROMPT = re.compile(
     r"(?:\([\w.-]{1,40}\) ?)?"  # a virtual environment
-    r"(?:\$ {1,4}(?![ \d])"  # `$ 5` is a price
+    r"(?:\$ {1,4}(?![ \d{])(?!(?!R(?:script)? )[A-Z][A-Za-z]+ [^-])"  # `$ 5` and `$ USD 5` are prices
     r"|[\w.-]{1,64}@[\w.-]{1,253}:[^\s$#%]{0,200}[$#%] "
     r"|[\w.-]{1,64}@[\w.-]{1,253} [^\s$#%]{1,200} % "  # of zsh
     r"|\[[\w.-]{1,64}@[\w.-]{1,253} [^\]\s]{1,200}\][$#%] "
