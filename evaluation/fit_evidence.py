@@ -8,7 +8,8 @@ foresight over families of failures. At the end stand the models of all data, as
 
 import argparse
 import math
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -164,7 +165,9 @@ def report(pairs: Pairs, found: NDArray[np.float64]) -> None:
         write(f"    {kind:18} {'told' if knows else 'alarms':6} at {shares}{first}")
 
 
-write: Callable[[str], object] = print
+def write(line: str) -> None:
+    """Print a line of the report."""
+    sys.stdout.write(f"{line}\n")
 
 
 def main() -> None:

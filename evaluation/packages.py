@@ -45,7 +45,7 @@ def download(package: Package, cache: Path) -> Path:
     folder = cache / package.form / package.pin.replace("/", "+")
     if not folder.is_dir() or not any(folder.iterdir()):
         folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(_command(package, folder), check=True, timeout=600)  # noqa: S603
+        subprocess.run(_command(package, folder), check=True, timeout=600)  # noqa: S603 - of a name and a version in the list
     (archive,) = folder.iterdir()
     return archive
 

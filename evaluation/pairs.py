@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from error_patterns.failures import read_context
 from error_patterns.matching.evidence import Shown, shown_by
-from error_patterns.matching.phrases import ATTEMPTS, FAILURE, phrases_at
+from error_patterns.matching.phrases import ATTEMPTS, FAILURE, PATTERN_TEXT, phrases_at
 from error_patterns.matching.weights import Bag, dampen, weight_of
 from error_patterns.operations.record import Given, observe
 from error_patterns.redaction import EVERY_RULE
@@ -60,8 +60,8 @@ def known_from(failure: str, context: str | None = None) -> Known:
     phrases = phrases_at(pattern.pattern, pattern.keywords, pattern.historical_failures, pattern.historical_contexts)
     terms: dict[int, set[str]] = defaultdict(set)
     for phrase in phrases:
-        terms[min(phrase.position, 0) if phrase.position <= FAILURE else 0].add(phrase.term)
-    return Known(Bag(terms[FAILURE]), Bag(terms[ATTEMPTS]), frozenset(terms[0]))
+        terms[min(phrase.position, PATTERN_TEXT)].add(phrase.term)
+    return Known(Bag(terms[FAILURE]), Bag(terms[ATTEMPTS]), frozenset(terms[PATTERN_TEXT]))
 
 
 def shown_in(text: str) -> Shown:

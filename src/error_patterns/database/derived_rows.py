@@ -93,7 +93,7 @@ def _index_updated(mapper: Mapper[ErrorPattern], connection: Connection, target:
 
 def _is_other_failure(failures: AttributeState) -> bool:
     """Return whether the failure whose words are indexed is another one than before."""
-    before, after = ([*changed] for changed in (failures.history.deleted or (), failures.history.added or ()))
+    before, after = list(failures.history.deleted or ()), list(failures.history.added or ())
     return bool(after) and _indexed(after[0]) != _indexed(before[0] if before else ())
 
 

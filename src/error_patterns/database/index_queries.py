@@ -11,6 +11,7 @@ from typing_extensions import override
 from error_patterns.database.dialects import is_element
 from error_patterns.database.index_statements import as_json, statements_for
 from error_patterns.matching.index import Followed, Index, IndexedPattern, Seen
+from error_patterns.matching.phrases import ATTEMPTS
 from error_patterns.models import ErrorPattern
 from error_patterns.models.checked_list import JSON_ARRAY
 
@@ -43,6 +44,7 @@ class StoredIndex(Index):
             "whole": as_json(followed.whole),
             "newest": as_json(followed.newest),
             "remaining": followed.remaining,
+            "attempts": ATTEMPTS,
             "attempted": as_json(sorted(followed.attempted)),
             "at_most": at_most,
         }

@@ -19,7 +19,7 @@ class IndexStatements(NamedTuple):
     Attributes:
         frequencies: The number of postings of each of the `terms`, up to `at_most`.
         heaviest: The `at_most` patterns whose followed postings weigh most; see `error_patterns.matching.index`. A
-            posting of an attempt, whose position is -3, counts for the `attempted` terms alone.
+            posting of an attempt, whose position is `attempts`, counts for the `attempted` terms alone.
         numbers: The patterns that have a posting of one of the `terms`.
         phrases: The ids and the phrases, as JSON text, of the patterns with these `numbers`.
         write_phrases: Insert or replace the phrases of patterns: `rows` of id and phrases.
@@ -48,13 +48,15 @@ _SQLITE = IndexStatements(
         SELECT number FROM (
             SELECT number, asked.value AS weight
             FROM json_each(:whole) AS asked CROSS JOIN error_pattern_postings ON term = asked.key
-            WHERE position > -3 OR asked.key IN (SELECT value FROM json_each(:attempted))
+            WHERE position > :attempts OR asked.key IN (SELECT value FROM json_each(:attempted))
             UNION ALL
             SELECT number, weight FROM (
                 SELECT posting.value AS number, asked.value AS weight
                 FROM json_each(:newest) AS asked CROSS JOIN json_each((
                     SELECT json_group_array(
-                        iif(position > -3 OR asked.key IN (SELECT value FROM json_each(:attempted)), number, NULL)
+                        iif(
+                            position > :attempts OR asked.key IN (SELECT value FROM json_each(:attempted)), number, NULL
+                        )
                     ) FROM (
                         SELECT number, position FROM error_pattern_postings WHERE term = asked.key
                         ORDER BY number DESC, position DESC LIMIT :remaining
@@ -126,7 +128,7 @@ _POSTGRESQL = IndexStatements(
                 SELECT number, position FROM error_pattern_postings AS posting WHERE posting.term = asked.term
                 ORDER BY number OFFSET 0
             ) AS posting
-            WHERE posting.position > -3
+            WHERE posting.position > :attempts
                 OR asked.term = ANY (ARRAY(SELECT json_array_elements_text(CAST(:attempted AS json))))
             UNION ALL
             SELECT newest.number, newest.weight FROM (
@@ -138,7 +140,7 @@ _POSTGRESQL = IndexStatements(
                 ) AS posting
                 LIMIT :remaining
             ) AS newest
-            WHERE newest.position > -3
+            WHERE newest.position > :attempts
                 OR newest.term = ANY (ARRAY(SELECT json_array_elements_text(CAST(:attempted AS json))))
         ) AS followed
         GROUP BY number ORDER BY sum(weight) DESC, number DESC LIMIT :at_most

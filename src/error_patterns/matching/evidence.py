@@ -1,9 +1,9 @@
 """The evidence that a context and a pattern are about the same failure, as features, and the models that judge it.
 
-Each kind of evidence has a logistic regression of its own, on a few features. Its coefficients are fitted on labelled
-failures of many kinds by `evaluation/fit_evidence.py`, cross-validated over domains and families. All coefficients of
-what is shared are 0 or more, and none counts what the pattern has besides: more knowledge of a pattern never makes it
-less likely. What the context has besides counts against all patterns alike.
+Each kind of evidence has a logistic regression of its own, on a few features. `evaluation/fit_evidence.py` fits their
+coefficients on labelled failures of many kinds, cross-validated over domains and families. That of keywords is set by
+hand. All coefficients of what is shared are 0 or more, and no feature counts further keywords and attempts of the
+pattern: one more never makes it less likely. What the context has besides counts against all patterns alike.
 
 The features are of sets of words, weighted by `error_patterns.matching.weights`: the share of the pattern's weight that
 is in the context (containment), the cosine, and logarithms of sums of weights.

@@ -24,7 +24,7 @@ ATTEMPT_CHARACTERS = 800
 """The length of the last part of a context, which tells what is attempted. The rest is what came before."""
 
 MAX_TEXT_WORDS = 48
-"""The most words of a failure or an attempt that are indexed, the heaviest. More find no more."""
+"""The most words of a failure or an attempt that are indexed, the heaviest."""
 
 
 class Phrase(NamedTuple):
@@ -56,10 +56,10 @@ def phrases_at(
     for position, text in enumerate((pattern, *keywords), start=PATTERN_TEXT):
         for phrase in phrases_of(text):
             term = term_of(phrase)
-            is_given = (
-                not failures if position == PATTERN_TEXT else not (failure.issuperset(phrase) or text in failure_text)
+            is_of_failure = bool(failures) and (
+                position == PATTERN_TEXT or failure.issuperset(phrase) or text in failure_text
             )
-            made = Phrase(term, position, min(len(phrase), MAX_WORDS), int(is_given))
+            made = Phrase(term, position, min(len(phrase), MAX_WORDS), int(not is_of_failure))
             longest[term, position] = max(made, longest.get((term, position), made))
     attempts: dict[str, int] = defaultdict(int)
     for number, context in enumerate(contexts):

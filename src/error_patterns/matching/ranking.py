@@ -5,8 +5,7 @@ Every look-up is by index: the terms of the context, then the postings found. A 
 first, ties by their text, common terms last. It follows all postings of a term while they fit in, and then the newest.
 Of the patterns found it scores the `CANDIDATES`, or as many as the limit, whose postings weigh most, the newest of
 equals. A posting weighs as much as its term, in whole millionths; one of an attempt weighs nothing where its term is
-not in what is about to be attempted. Scores are exact: terms that were not followed count
-as well.
+not in what is about to be attempted. Scores are exact: terms that were not followed count as well.
 """
 
 from collections import Counter
@@ -25,7 +24,7 @@ FOLLOWED = 1_000
 """The number of postings that a question with a limit follows to their patterns."""
 
 CANDIDATES = 24
-"""The number of patterns that a question with a limit scores. 32 find no more of the labelled failures first."""
+"""The number of patterns that a question with a limit scores."""
 
 _FIRST_VERIFIED = 16
 """The number of candidates that the first verification looks at; each further one looks at twice as many."""

@@ -34,7 +34,11 @@ from error_patterns.text.words import TERM_WORDS, Words, phrases_of
 Kind = Literal["same failure", "recurrence", "foresight", "keywords"]
 
 RELEVANT_SCORE = 0.28
-"""The probability from which a match is worth an agent's attention."""
+"""The probability from which a match is worth an agent's attention.
+
+`evaluation/fit_evidence.py` prints what is told, and what alarms, at this score and at others. At this one the alarms
+before contexts that are near, and will not fail, stay at a fifth.
+"""
 
 SAME_FAILURE_SCORE = 1.0
 """The score of a pattern whose failure is in the context, by its fingerprint."""
@@ -158,7 +162,10 @@ class Candidate:
 def _judge_recurrence(
     question: Question, failure: Bag, keywords: Collection[str], postings: Mapping[str, int]
 ) -> Evidence:
-    """Judge whether the failure is in the context. Other patterns seem to have a word as many times as this one."""
+    """Judge whether the failure is in the context.
+
+    The index counts postings. The patterns that have a word are estimated as if all had it as often as this one.
+    """
     shown, frequencies = question.shown, question.frequencies
 
     def dampen_word(word: str) -> float:

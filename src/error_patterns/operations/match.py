@@ -12,7 +12,7 @@ from error_patterns.models import ErrorPattern, PatternMatch
 from error_patterns.operations import aliases
 from error_patterns.operations.crud import check_bound
 
-_SHORT = 1_000  # characters
+_SHORT = 1_000  # characters; to parse every long plan would take longer than to match it
 
 
 def match_context(session: Session, context: str, *, limit: int | None = 10) -> list[ErrorPattern]:
